@@ -1,0 +1,62 @@
+# linewarden: every target sets up what it needs on a fresh clone.
+#
+#   make demo                     a simulated line in this terminal (light: no TensorFlow)
+#   make demo DATA=DIR            the same with real pictures and the casting model
+#   make demo ARGS='--parts 200'  options of `linewarden demo`
+#   make test                     all tests; as root it installs its Debian packages itself
+#   make lint                     formatter, linter, types, import rules
+#   make bench                    what is measured (ratios; absolute times of this machine)
+#   make reproduce                train and export the bundles of examples/ anew
+#   make lock                     write the lock files of requirements/ anew
+
+PYTHON ?= python3
+ARGS ?=
+DATA ?=
+CASTING ?= ../shared/data/casting
+WEIGHTS ?= ../shared/weights/mobilenetv2_notop.weights.h5
+DEBIAN_PACKAGES = mosquitto
+
+DEMO_ENV = .venv-demo
+ENV = .venv
+
+.PHONY: demo test lint bench reproduce lock clean env demo-env packages
+
+demo: demo-env
+	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data $(DATA)) $(ARGS)
+
+test: packages env lint
+	$(ENV)/bin/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: env
+	$(ENV)/bin/ruff format --check .
+	$(ENV)/bin/ruff check .
+	$(ENV)/bin/mypy
+	$(ENV)/bin/lint-imports
+
+bench: env
+	$(ENV)/bin/python tests/bench/run_all.py $(ARGS)
+
+reproduce: env
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" scripts/reproduce.sh "$(CASTING)" "$(WEIGHTS)"
+
+lock: env
+	UV=$(ENV)/bin/uv scripts/lock.sh
+
+demo-env: $(DEMO_ENV)/.ready
+
+env: $(ENV)/.ready
+
+# The stamp is written last, so that an interrupted set-up is made again.
+$(DEMO_ENV)/.ready: requirements/base.lock requirements/demo.lock pyproject.toml
+	scripts/make_env.sh "$(PYTHON)" $(DEMO_ENV) requirements/demo.lock
+
+$(ENV)/.ready: requirements/dev.lock requirements/train.lock pyproject.toml
+	scripts/make_env.sh "$(PYTHON)" $(ENV) requirements/dev.lock requirements/train.lock
+
+packages:
+	scripts/debian_packages.sh $(DEBIAN_PACKAGES)
+
+clean:
+	rm -rf $(DEMO_ENV) $(ENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	    .hypothesis .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The agent on the device: camera to verdict to gate to ledger to MQTT."""

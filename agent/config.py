@@ -1,0 +1,294 @@
+"""The TOML file as typed sections; every option is declared here, once."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from agent.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MAX_CONFIG_BYTES = 256 * 1024
+
+TopicLevel = Annotated[str, Field(pattern=r"^[^/+#\x00-\x1f]{1,64}$")]
+PathText = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Section(BaseModel):
+    """The ground rules of every section: no unknown keys, no coercion, no NaN."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Station(Section):
+    """Where the device stands; these names become the MQTT topic."""
+
+    root: TopicLevel = Field("linewarden", description="First level of every MQTT topic.")
+    site: TopicLevel = Field("site", description="The plant.")
+    area: TopicLevel = Field("area", description="The hall or department.")
+    line: TopicLevel = Field("line", description="The production line.")
+    cell: TopicLevel = Field("cell", description="The station on the line.")
+    device: TopicLevel = Field("device", description="This device; stands in every result's id.")
+
+
+class ReplayCamera(Section):
+    """Pictures from a folder, shown in the order of their names."""
+
+    driver: Literal["replay"]
+    folder: PathText = Field(description="Folder of pictures; sub-folders are read too.")
+    frame_rate: float = Field(120.0, gt=0, le=1000, description="Frames per second.")
+    order: Literal["name", "shuffled"] = Field(
+        "shuffled", description="By name, or mixed by the belt's seed."
+    )
+
+
+class SimCamera(Section):
+    """Drawn castings on a simulated belt."""
+
+    driver: Literal["sim"]
+    frame_rate: float = Field(120.0, gt=0, le=1000, description="Frames per second.")
+    deck: int = Field(
+        64, ge=1, le=10000, description="How many different parts are drawn before they repeat."
+    )
+    defect_share: float = Field(0.3, ge=0, le=1, description="Share of defective parts.")
+
+
+CameraSection = Annotated[ReplayCamera | SimCamera, Field(discriminator="driver")]
+
+
+class Belt(Section):
+    """The simulated belt, which camera drivers `sim` and `replay` and gate driver `sim` share."""
+
+    rate_per_s: float = Field(10.0, gt=0, le=1000, description="Parts per second.")
+    jitter: float = Field(0.3, ge=0, lt=1, description="Random shift as a share of the pitch.")
+    seed: int = Field(1, ge=0, description="Seed of the belt and of the drawn parts.")
+    start_ns: int = Field(
+        0, ge=0, description="Monotonic time of part 0; 0 lets the belt have run since boot."
+    )
+    parts: int | None = Field(None, ge=1, description="Number of parts; without it: no end.")
+
+
+class Engine(Section):
+    """What runs the model."""
+
+    driver: Literal["litert"] = Field("litert", description="The interpreter.")
+    threads: int = Field(1, ge=1, le=64, description="Threads per inference.")
+
+
+class Model(Section):
+    """Which model judges."""
+
+    bundle: PathText = Field(description="The .lwb bundle; relative to this file.")
+
+
+class Timing(Section):
+    """When a part meets the gate and how long its verdict may take, from the photo-eye on."""
+
+    delay_ms: float = Field(400.0, gt=0, le=600_000, description="From photo-eye to gate.")
+    guard_ms: float = Field(
+        8.0, ge=1, le=10_000, description="The gate acts this long before and after that moment."
+    )
+    command_ms: float = Field(
+        20.0, ge=0, le=10_000, description="Worst time of a command to the gate's controller."
+    )
+    frame_within_ms: float = Field(
+        15.0, gt=0, le=10_000, description="A frame counts for a part if taken so soon after it."
+    )
+    frame_arrives_ms: float = Field(
+        100.0, ge=0, le=10_000, description="A frame reaches us at most so long after it was taken."
+    )
+    min_pitch_ms: float = Field(
+        17.0, gt=0, le=60_000, description="Parts closer than this are both rejected."
+    )
+    max_in_flight: int = Field(
+        64, ge=1, le=4096, description="Parts between camera and gate; more is a fault."
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Timing:
+        cutoff_ms = self.delay_ms - 2 * self.guard_ms - self.command_ms
+        if cutoff_ms <= self.frame_within_ms:
+            raise ValueError(
+                f"delay_ms {self.delay_ms:g} leaves {cutoff_ms:g} ms for frame and verdict "
+                "(delay_ms - 2 * guard_ms - command_ms), and frame_within_ms alone is "
+                f"{self.frame_within_ms:g}: move the gate further away or lower the others"
+            )
+        if self.min_pitch_ms < self.frame_within_ms:
+            raise ValueError(
+                f"frame_within_ms {self.frame_within_ms:g} is longer than min_pitch_ms "
+                f"{self.min_pitch_ms:g}: a frame could show the next part"
+            )
+        if self.min_pitch_ms < 2 * self.guard_ms:
+            raise ValueError(
+                f"min_pitch_ms {self.min_pitch_ms:g} is shorter than twice guard_ms "
+                f"{self.guard_ms:g}: two parts could meet in one gate window"
+            )
+        return self
+
+
+class ControllerGate(Section):
+    """The gate controller on a serial port, speaking the framed protocol."""
+
+    driver: Literal["controller"]
+    port: PathText = Field(description="Serial port, best by its name under /dev/serial/by-id.")
+    baud: int = Field(115200, ge=1200, le=4_000_000, description="Speed of the serial line.")
+    wiring: Literal["energise_to_pass", "energise_to_reject"] = Field(
+        "energise_to_pass", description="What the powered output does to a part."
+    )
+    debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
+
+
+class SimGate(Section):
+    """A simulated controller with its own process, on a pty, rejecting unless told to pass."""
+
+    driver: Literal["sim"]
+    record: str = Field("", description="File for the simulated belt's own record; none if empty.")
+    debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
+
+
+GateSection = Annotated[ControllerGate | SimGate, Field(discriminator="driver")]
+
+
+class Ledger(Section):
+    """Where every part gets its row, and which pictures are kept."""
+
+    folder: PathText = Field(description="Folder of the ledger and the pictures.")
+    group_ms: float = Field(
+        0.0, ge=0, le=1000, description="Wait so long to commit more rows at once (SD cards wear)."
+    )
+    keep_rejects: bool = Field(True, description="Keep the picture of every REJECT and RECHECK.")
+    keep_pass_every: int = Field(100, ge=0, description="Keep every n-th PASS picture; 0: none.")
+    picture_quota_mb: int = Field(512, ge=0, le=10_000_000, description="Oldest pictures go first.")
+
+
+class Mqtt(Section):
+    """The plant's broker."""
+
+    host: str = Field("", max_length=255, description="Broker; empty: results stay in the ledger.")
+    port: int = Field(1883, ge=1, le=65535, description="Port of the broker.")
+    username: str = Field("", max_length=255, description="User name; empty: none.")
+    password_file: str = Field("", description="File holding the password; empty: none.")
+    ca_file: str = Field("", description="CA certificates; given, the connection is TLS.")
+    keepalive_s: int = Field(10, ge=2, le=600, description="A silent broker is noticed in twice.")
+    state_every_s: float = Field(5.0, gt=0, le=3600, description="How often state is published.")
+    window: int = Field(20, ge=1, le=1000, description="Results on their way at one time.")
+
+
+class Config(Section):
+    """The whole of `agent.toml`."""
+
+    station: Station = Station()
+    camera: CameraSection
+    belt: Belt = Belt()
+    engine: Engine = Engine()
+    model: Model
+    timing: Timing = Timing()
+    gate: GateSection
+    ledger: Ledger
+    mqtt: Mqtt = Mqtt()
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a configuration; relative paths in it start at its own folder.
+
+    Raises ConfigError with one line that names the key, the value and the bound.
+    """
+    try:
+        size = path.stat().st_size
+        text = path.read_text("utf-8") if size <= MAX_CONFIG_BYTES else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    if size > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path} has {size} bytes; a configuration has at most 256 KiB")
+    return parse_config(text, name=str(path), folder=path.parent)
+
+
+def parse_config(text: str, *, name: str = "agent.toml", folder: Path | None = None) -> Config:
+    """Read a configuration from TOML text. Raises ConfigError."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{name} is not valid TOML: {error}") from error
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_first_fault(error)}") from error
+    return config if folder is None else _resolved(config, folder)
+
+
+def options() -> list[tuple[str, str, str, str]]:
+    """Return every option as (key, type, default, sentence), in the order of the file."""
+    rows: list[tuple[str, str, str, str]] = []
+    for section, field in Config.model_fields.items():
+        for model in _section_models(field.annotation):
+            for key, option in model.model_fields.items():
+                default = "required" if option.is_required() else repr(option.default)
+                kind = getattr(option.annotation, "__name__", str(option.annotation))
+                sentence = option.description or "Chooses the driver."
+                rows.append((f"{section}.{key}", kind, default, sentence))
+    return rows
+
+
+def _section_models(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _section_models(inner)]
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False)[0]
+    # The name of the chosen driver stands in the place of a union's fault: it is no key.
+    place = [str(step) for step in fault["loc"]]
+    drivers = {"replay", "sim", "controller"}
+    place = [step for i, step in enumerate(place) if not (i == 1 and step in drivers)]
+    key = ".".join(place) or "the file"
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key}{_nearest(place)}"
+    if fault["type"] == "missing":
+        return f"{key} is missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    shown = fault["input"] if isinstance(fault["input"], (str, int, float, bool)) else None
+    return f"{key}: {message}" + (f" (it is {shown!r})" if shown is not None else "")
+
+
+def _nearest(place: list[str]) -> str:
+    """Name the known key that is most like an unknown one."""
+    known = [key for key, *_ in options()] + list(Config.model_fields)
+    close = difflib.get_close_matches(".".join(place), known, n=1, cutoff=0.5)
+    if not close:
+        last = {key.split(".")[-1]: key for key in known}
+        close = [last[name] for name in difflib.get_close_matches(place[-1], last, n=1)]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _resolved(config: Config, folder: Path) -> Config:
+    """Let relative paths of the file start at the file's own folder."""
+
+    def place(text: str) -> str:
+        return str(folder / text) if text else text
+
+    camera = config.camera
+    if isinstance(camera, ReplayCamera):
+        camera = camera.model_copy(update={"folder": place(camera.folder)})
+    gate = config.gate
+    if isinstance(gate, SimGate):
+        gate = gate.model_copy(update={"record": place(gate.record)})
+    mqtt = config.mqtt
+    secrets = {"password_file": place(mqtt.password_file), "ca_file": place(mqtt.ca_file)}
+    return config.model_copy(
+        update={
+            "camera": camera,
+            "gate": gate,
+            "model": config.model.model_copy(update={"bundle": place(config.model.bundle)}),
+            "ledger": config.ledger.model_copy(update={"folder": place(config.ledger.folder)}),
+            "mqtt": mqtt.model_copy(update=secrets),
+        }
+    )

@@ -1,0 +1,1 @@
+"""Gate drivers, one file each, and the controller's protocol."""

@@ -1,0 +1,1 @@
+"""The agent's named threads, joined by mailboxes."""

@@ -1,0 +1,75 @@
+"""Camera -> newest frames; opens a lost camera again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.clock import Clock
+from agent.errors import CameraError
+from agent.lanes.lane import Lane
+from agent.mailbox import NewestWins
+from agent.ports import Camera
+from agent.records import Event
+
+FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 200_000_000, 5_000_000_000
+
+
+class CaptureLane(Lane):
+    """Owns the camera."""
+
+    def __init__(
+        self, camera: Camera, frames: NewestWins, tell: Callable[[Event], bool], clock: Clock
+    ) -> None:
+        super().__init__("capture", clock)
+        self._camera = camera
+        self._frames = frames
+        self._tell_event = tell
+        self._next_try_ns = 0
+        self._pause_ns = FIRST_PAUSE_NS
+        self.up = False
+        self.taken = 0
+
+    def step(self) -> None:
+        """Read one frame, or try to open the camera once its pause is over."""
+        if not self.up:
+            self._try_open()
+            return
+        try:
+            frame = self._camera.read(self.STEP_S)
+        except CameraError as error:
+            self._lose(error)
+            return
+        if frame is not None:
+            self.taken += 1
+            self._frames.put(frame)
+
+    def end(self) -> None:
+        """Let go of the camera."""
+        self._camera.close()
+        self.up = False
+
+    def _try_open(self) -> None:
+        now_ns = self.clock.now_ns()
+        if now_ns < self._next_try_ns:
+            self.clock.sleep(min(self.STEP_S, (self._next_try_ns - now_ns) / 1e9))
+            return
+        try:
+            self._camera.open()
+        except CameraError as error:
+            self._lose(error)
+            return
+        self.up = True
+        self._pause_ns = FIRST_PAUSE_NS
+        self._tell("camera_up", "the camera delivers frames")
+
+    def _lose(self, error: CameraError) -> None:
+        """Report a loss once, then try again at growing distances."""
+        if self.up or self._pause_ns == FIRST_PAUSE_NS:
+            self._tell("camera_lost", str(error))
+        self._camera.close()
+        self.up = False
+        self._next_try_ns = self.clock.now_ns() + self._pause_ns
+        self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self._tell_event(Event(kind, text, self.clock.now_ns()))

@@ -1,0 +1,224 @@
+"""Owns the gate: triggers in, permissions out, outcomes back.
+
+A PASS is released once its row is committed and only before the part's cut-off. Everything else
+needs no order: the gate at rest rejects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.clock import Clock
+from agent.lanes.lane import Lane
+from agent.mailbox import NeverLose
+from agent.ports import Gate
+from agent.records import (
+    Committed,
+    Event,
+    GateNotice,
+    GateOutcome,
+    Judged,
+    OutcomeCode,
+    Part,
+    PassOrder,
+    Reason,
+    ToRecorder,
+    Trigger,
+    Verdict,
+    VerdictKind,
+)
+from agent.schedule import Flight, InFlight, Timing, settle, uninspected
+from agent.tally import Tally
+
+# An outcome other than `passed` for a part that was to be let through: the host takes it over, so
+# that both sides always say the same of a part.
+REFUSED = {
+    OutcomeCode.LATE_REFUSED: Reason.LATE,
+    OutcomeCode.TOO_CLOSE: Reason.TOO_CLOSE,
+    OutcomeCode.NO_HEARTBEAT: Reason.GATE,
+    OutcomeCode.FAULT: Reason.GATE,
+    OutcomeCode.REJECTED: Reason.GATE,
+}
+
+
+class GateLane(Lane):
+    """The only one that talks to the gate. `next_seq` numbers the parts and does no I/O."""
+
+    STEP_S = 0.05
+
+    def __init__(
+        self,
+        gate: Gate,
+        judged: NeverLose[Judged],
+        committed: NeverLose[Committed],
+        parts: NeverLose[Part],
+        recorder: NeverLose[ToRecorder],
+        next_seq: Callable[[], int],
+        ready: Callable[[], bool],
+        timing: Timing,
+        tally: Tally,
+        clock: Clock,
+    ) -> None:
+        super().__init__("gate", clock)
+        self._gate = gate
+        self._judged = judged
+        self._committed = committed
+        self._parts = parts
+        self._recorder = recorder
+        self._next_seq = next_seq
+        self._ready = ready
+        self._timing = timing
+        self._tally = tally
+        self._flights = InFlight(timing)
+        self._started_ns = clock.now_ns()
+        self.draining = False
+        self.state = "opening"
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many parts are between camera and gate."""
+        return len(self._flights)
+
+    def step(self) -> None:
+        """Serve the gate, the verdicts and what was committed, once."""
+        for event in self._gate.poll(self.STEP_S):
+            if isinstance(event, Trigger):
+                self._take_trigger(event)
+            elif isinstance(event, GateOutcome):
+                self._take_outcome(event)
+            else:
+                self._take_notice(event)
+        for judged in self._judged.take_all(0.0):
+            self._take_verdict(judged)
+        for committed in self._committed.take_all(0.0):
+            self._take_committed(committed)
+        self._settle_overdue()
+
+    def end(self) -> None:
+        """Leave the gate rejecting; parts still on the way have no outcome any more."""
+        self._gate.close()
+        for flight in self._flights:
+            self._close_flight(flight, OutcomeCode.UNKNOWN, Reason.STOPPING)
+
+    def _take_trigger(self, trigger: Trigger) -> None:
+        now_ns = self.clock.now_ns()
+        part = Part(self._next_seq(), trigger, now_ns)
+        self._record(part)
+        self._tally.trigger(trigger.at_ns)
+        flight, before = self._flights.add(part)
+        if before is not None:
+            self._spoil(before)
+        reason = self._refusal(flight, now_ns)
+        if reason is Reason.NONE and not self._parts.put(part):
+            reason = Reason.OVERLOAD
+        if reason is not Reason.NONE:
+            verdict = Verdict(part, VerdictKind.UNINSPECTED, reason, judged_ns=now_ns)
+            self._take_verdict(Judged(verdict))
+
+    def _refusal(self, flight: Flight, now_ns: int) -> Reason:
+        """Return why a part need not even be looked at."""
+        at_ns = flight.part.trigger.at_ns
+        if flight.spoiled is not Reason.NONE:
+            return flight.spoiled
+        if at_ns < self._started_ns:
+            return Reason.RESTART
+        if not self._ready():
+            return Reason.NOT_READY
+        if self.draining:
+            return Reason.STOPPING
+        return Reason.LATE if now_ns >= self._timing.cutoff_ns(at_ns) else Reason.NONE
+
+    def _spoil(self, flight: Flight) -> None:
+        """Take back what was decided about a part that turned out too close to the next.
+
+        The controller saw both edges and drops the permission by itself.
+        """
+        verdict = flight.verdict
+        if verdict is not None and verdict.kind is not VerdictKind.UNINSPECTED:
+            self._amend(flight, verdict, flight.spoiled)
+
+    def _take_verdict(self, judged: Judged) -> None:
+        trigger = judged.verdict.part.trigger
+        flight = self._flights.find(trigger.boot, trigger.part)
+        if flight is None or flight.verdict is not None:
+            return  # settled already as late: it touches no other part
+        now_ns = self.clock.now_ns()
+        verdict = settle(judged.verdict, flight, self._timing, now_ns)
+        flight.verdict = verdict
+        self._tally.verdict(verdict, now_ns)
+        self._record(Judged(verdict, judged.pixels))
+
+    def _take_committed(self, committed: Committed) -> None:
+        for verdict in committed.verdicts:
+            if verdict.kind is VerdictKind.PASS:
+                self._release(verdict)
+        for part in committed.parts:
+            self._gate.recorded(part.trigger)
+        for outcome in committed.outcomes:
+            self._gate.recorded(outcome)
+
+    def _release(self, verdict: Verdict) -> None:
+        trigger = verdict.part.trigger
+        flight = self._flights.find(trigger.boot, trigger.part)
+        if flight is None or flight.allowed or flight.verdict != verdict:
+            return
+        cutoff_ns = self._timing.cutoff_ns(trigger.at_ns)
+        if self.clock.now_ns() >= cutoff_ns:
+            self._amend(flight, verdict, Reason.LATE)
+            return
+        expiry_ns = self._timing.window(trigger.at_ns)[0]
+        flight.allowed = self._gate.allow(PassOrder(trigger.boot, trigger.part, expiry_ns))
+        if not flight.allowed:
+            self._amend(flight, verdict, Reason.GATE)
+
+    def _take_outcome(self, outcome: GateOutcome) -> None:
+        self._tally.outcome(outcome.code)
+        flight = self._flights.remove(outcome.boot, outcome.part)
+        if flight is not None:
+            self._settle_verdict(flight, outcome.code)
+        self._record(outcome)
+
+    def _settle_verdict(self, flight: Flight, code: OutcomeCode) -> None:
+        """Give a part that has passed the gate its last word, if it still has none."""
+        verdict = flight.verdict
+        if verdict is None:
+            now_ns = self.clock.now_ns()
+            late = Verdict(flight.part, VerdictKind.UNINSPECTED, Reason.LATE, judged_ns=now_ns)
+            flight.verdict = late
+            self._tally.verdict(late, now_ns)
+            self._record(Judged(late))
+        elif verdict.kind is VerdictKind.PASS and code in REFUSED:
+            self._amend(flight, verdict, REFUSED[code])
+
+    def _amend(self, flight: Flight, verdict: Verdict, reason: Reason) -> None:
+        amended = uninspected(verdict, reason)
+        flight.verdict = amended
+        self._tally.amend(verdict.kind, amended)
+        self._record(Judged(amended))
+
+    def _settle_overdue(self) -> None:
+        for flight in self._flights.overdue(self.clock.now_ns()):
+            self._close_flight(flight, OutcomeCode.UNKNOWN, Reason.GATE)
+
+    def _close_flight(self, flight: Flight, code: OutcomeCode, reason: Reason) -> None:
+        """Complete a part whose outcome nobody reported."""
+        trigger = flight.part.trigger
+        self._flights.remove(trigger.boot, trigger.part)
+        verdict = flight.verdict
+        if verdict is None:
+            now_ns = self.clock.now_ns()
+            verdict = Verdict(flight.part, VerdictKind.UNINSPECTED, reason, judged_ns=now_ns)
+            self._tally.verdict(verdict, now_ns)
+            self._record(Judged(verdict))
+        elif verdict.kind is VerdictKind.PASS and not flight.allowed:
+            self._amend(flight, verdict, reason)
+        self._tally.outcome(code)
+        self._record(GateOutcome(trigger.boot, trigger.part, code, self.clock.now_ns()))
+
+    def _take_notice(self, notice: GateNotice) -> None:
+        self.state = notice.kind
+        self._record(Event(notice.kind, notice.text, self.clock.now_ns()))
+
+    def _record(self, item: ToRecorder) -> None:
+        if not self._recorder.put(item):
+            raise RuntimeError("the recorder takes nothing any more")

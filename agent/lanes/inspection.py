@@ -1,0 +1,113 @@
+"""Trigger and frame -> verdict. No disk and no network on this lane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.clock import Clock
+from agent.errors import EngineError
+from agent.lanes.lane import Lane
+from agent.mailbox import NeverLose, NewestWins
+from agent.quality import frame_fault
+from agent.records import Frame, Judged, Part, Reason, Verdict, VerdictKind
+from agent.schedule import Timing
+from agent.slot import ActiveModel
+from bundle.errors import BundleError, FrameError
+
+
+class InspectionLane(Lane):
+    """Owns the model. `model` and `camera_up` are asked anew for each part."""
+
+    def __init__(
+        self,
+        parts: NeverLose[Part],
+        frames: NewestWins,
+        judged: NeverLose[Judged],
+        model: Callable[[], ActiveModel | None],
+        camera_up: Callable[[], bool],
+        timing: Timing,
+        frame_arrives_ns: int,
+        clock: Clock,
+    ) -> None:
+        super().__init__("inspect", clock)
+        self._parts = parts
+        self._frames = frames
+        self._judged = judged
+        self._model = model
+        self._camera_up = camera_up
+        self._timing = timing
+        self._frame_arrives_ns = frame_arrives_ns
+        self._current: Part | None = None
+        self.unanswered = 0
+
+    def step(self) -> None:
+        """Judge the oldest waiting part."""
+        part = self._parts.take(self.STEP_S)
+        if part is None:
+            return
+        self._current = part
+        judged = self._inspect(part)
+        self._current = None
+        self._answer(judged)
+
+    def on_fault(self) -> None:
+        """Leave no part without an answer."""
+        part, self._current = self._current, None
+        if part is not None:
+            self._answer(self._refuse(part, Reason.ENGINE))
+
+    def _inspect(self, part: Part) -> Judged:
+        model = self._model()
+        if model is None:
+            return self._refuse(part, Reason.NOT_READY)
+        at_ns = part.trigger.at_ns
+        cutoff_ns = self._timing.cutoff_ns(at_ns)
+        if self.clock.now_ns() >= cutoff_ns:
+            return self._refuse(part, Reason.OVERLOAD)
+        if not self._camera_up():
+            return self._refuse(part, Reason.CAMERA_LOST)
+        until_ns = at_ns + self._timing.frame_within_ns
+        give_up_ns = min(cutoff_ns, until_ns + self._frame_arrives_ns)
+        found = self._frames.first_within(at_ns, until_ns, give_up_ns)
+        if found is None:
+            return self._refuse(part, Reason.NO_FRAME)
+        frame, in_hand_ns = found
+        return self._judge(part, frame, in_hand_ns, model)
+
+    def _judge(self, part: Part, frame: Frame, in_hand_ns: int, model: ActiveModel) -> Judged:
+        if frame_fault(frame.pixels):
+            return self._refuse(part, Reason.FRAME, frame)
+        try:
+            judgement = model.judge(frame.pixels)
+        except FrameError:
+            return self._refuse(part, Reason.FRAME, frame)
+        except (EngineError, BundleError):
+            self.faults += 1
+            return self._refuse(part, Reason.ENGINE, frame)
+        verdict = Verdict(
+            part=part,
+            kind=VerdictKind(judgement.decision.value),
+            score=judgement.score,
+            model=model.title,
+            frame_ns=frame.taken_ns,
+            ready_ns=max(in_hand_ns, part.seen_ns),
+            judged_ns=self.clock.now_ns(),
+            prepare_us=judgement.prepare_ns // 1000,
+            invoke_us=judgement.invoke_ns // 1000,
+        )
+        return Judged(verdict, frame.pixels)
+
+    def _refuse(self, part: Part, reason: Reason, frame: Frame | None = None) -> Judged:
+        verdict = Verdict(
+            part=part,
+            kind=VerdictKind.UNINSPECTED,
+            reason=reason,
+            frame_ns=frame.taken_ns if frame else None,
+            judged_ns=self.clock.now_ns(),
+        )
+        return Judged(verdict, frame.pixels if frame else None)
+
+    def _answer(self, judged: Judged) -> None:
+        # A gate lane that takes nothing any more rejects; the part is settled there as late.
+        if not self._judged.put(judged):
+            self.unanswered += 1

@@ -1,0 +1,156 @@
+"""The ledger's only writer of parts: one transaction for all that came in meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from agent import config
+from agent.clock import Clock
+from agent.errors import LedgerError
+from agent.lanes.lane import Lane
+from agent.ledger import AddEvent, Ledger, LedgerWrite, OpenPart, SetOutcome, SetVerdict
+from agent.mailbox import NeverLose
+from agent.pictures import PictureStore
+from agent.records import (
+    Committed,
+    Event,
+    GateOutcome,
+    Judged,
+    Part,
+    Reason,
+    ToRecorder,
+    VerdictKind,
+)
+from agent.schedule import uninspected
+
+logger = logging.getLogger("linewarden.recorder")
+
+MOST_AT_ONCE = 256
+RETRY_S = 0.5
+
+
+class RecorderLane(Lane):
+    """Writes what the other lanes hand over and gives word once it is durable."""
+
+    def __init__(
+        self,
+        inbox: NeverLose[ToRecorder],
+        committed: Callable[[Committed], bool],
+        ledger: Ledger,
+        pictures: PictureStore,
+        section: config.Ledger,
+        clock: Clock,
+    ) -> None:
+        super().__init__("recorder", clock)
+        self._inbox = inbox
+        self._committed = committed
+        self._ledger = ledger
+        self._pictures = pictures
+        self._section = section
+        self._unwritten: list[ToRecorder] = []
+        self._current: list[ToRecorder] = []
+        self.disk_fault = ""
+        self.commits = 0
+
+    def step(self) -> None:
+        """Write one group; on a failing disk keep it and try again."""
+        if self._unwritten:
+            self._retry()
+            return
+        group = self._inbox.take_all(self.STEP_S, MOST_AT_ONCE)
+        if not group:
+            self._ledger.maintain()
+            return
+        if self._section.group_ms > 0 and len(group) < MOST_AT_ONCE:
+            self.clock.sleep(self._section.group_ms / 1000)
+            group += self._inbox.take_all(0.0, MOST_AT_ONCE - len(group))
+        self._write(group)
+
+    def on_fault(self) -> None:
+        """Keep what the interrupted write should have written."""
+        if not self._unwritten:
+            self._unwritten = [_not_recorded(item) for item in self._current]
+
+    def end(self) -> None:
+        """Write what is left, then close the ledger cleanly."""
+        for _ in range(3):
+            if self._unwritten:
+                self._retry()
+        while not self._unwritten and (group := self._inbox.take_all(0.0, MOST_AT_ONCE)):
+            self._write(group)
+        self._ledger.close()
+
+    def _write(self, group: list[ToRecorder]) -> None:
+        self._current = group
+        try:
+            self._ledger.write([self._entry(item) for item in group])
+        except LedgerError as error:
+            self._fail(group, error)
+            return
+        self._current = []
+        self.commits += 1
+        self._give_word(group)
+        for item in group:
+            if isinstance(item, Judged) and item.pixels is not None and self._wanted(item):
+                self._pictures.keep(item.verdict.part.seq, item.pixels)
+
+    def _entry(self, item: ToRecorder) -> LedgerWrite:
+        if isinstance(item, Part):
+            return OpenPart(item, self.clock.wall_ns())
+        if isinstance(item, Judged):
+            picture = ""
+            if item.pixels is not None and self._wanted(item):
+                picture = self._pictures.name(item.verdict.part.seq)
+            return SetVerdict(item.verdict, picture)
+        if isinstance(item, GateOutcome):
+            return SetOutcome(item)
+        return AddEvent(item, self.clock.wall_ns())
+
+    def _wanted(self, judged: Judged) -> bool:
+        """Tell whether the picture is kept: rejects and rechecks, and a sample of passes."""
+        verdict = judged.verdict
+        if verdict.kind is VerdictKind.PASS:
+            every = self._section.keep_pass_every
+            return every > 0 and verdict.part.seq % every == 0
+        return self._section.keep_rejects
+
+    def _give_word(self, group: list[ToRecorder]) -> None:
+        word = Committed(
+            parts=tuple(item for item in group if isinstance(item, Part)),
+            verdicts=tuple(item.verdict for item in group if isinstance(item, Judged)),
+            outcomes=tuple(item for item in group if isinstance(item, GateOutcome)),
+        )
+        while not self._committed(word) and not self.stopping:
+            self.clock.sleep(0.01)  # a PASS that waits here too long is refused by its cut-off
+
+    def _fail(self, group: list[ToRecorder], error: LedgerError) -> None:
+        if not self.disk_fault:
+            logger.error("lane=recorder fault=disk: %s; parts are rejected until it works", error)
+        self.disk_fault = str(error)
+        self._unwritten = [_not_recorded(item) for item in group]
+
+    def _retry(self) -> None:
+        """Open the ledger again and write by id what could not be written (RELIABILITY, EIO)."""
+        self.clock.sleep(RETRY_S)
+        group = self._unwritten
+        try:
+            self._ledger.reopen()
+        except LedgerError as error:
+            self._fail(group, error)
+            return
+        self._unwritten = []
+        self._write(group)
+        if not self._unwritten:
+            now_ns = self.clock.now_ns()
+            self._inbox.put(
+                Event("disk_back", f"the ledger works again: {self.disk_fault}", now_ns)
+            )
+            self.disk_fault = ""
+
+
+def _not_recorded(item: ToRecorder) -> ToRecorder:
+    """What was not recorded in time is not passed."""
+    if isinstance(item, Judged) and item.verdict.kind is VerdictKind.PASS:
+        return Judged(uninspected(item.verdict, Reason.DISK), item.pixels)
+    return item

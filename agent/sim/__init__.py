@@ -1,0 +1,1 @@
+"""A simulated line: drawn castings, a belt, a gate controller on a pty."""

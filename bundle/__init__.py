@@ -1,0 +1,1 @@
+"""The contract between export and agent: manifest, frame preparation, policy, archive."""

@@ -1,0 +1,135 @@
+"""Write, open and check `.lwb` bundles; hostile input is refused here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundle.container import MAX_ARCHIVE_BYTES, read_container, write_container
+from bundle.errors import ArchiveError
+from bundle.manifest import Entry, Manifest, manifest_bytes, parse_manifest
+
+MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.tflite"
+SIGNATURE_BYTES = 64  # Ed25519, RFC 8032
+
+_NAMES = {MANIFEST, SIGNATURE, MODEL, "card.json", "card.html", "golden/expected.json"}
+_GOLDEN_FRAME = re.compile(r"golden/frame-(0[0-9]|1[0-5])\.png")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An opened bundle, all hashes checked. `signature` is there when the bundle is signed."""
+
+    manifest: Manifest
+    contents: Mapping[str, bytes]
+    signature: bytes | None
+    size: int
+
+    @property
+    def model(self) -> bytes:
+        """Return the TFLite flatbuffer."""
+        return self.contents[MODEL]
+
+    @property
+    def title(self) -> str:
+        """Return name and version, as results name the model."""
+        return f"{self.manifest.name}-{self.manifest.version}"
+
+
+def is_allowed(name: str) -> bool:
+    """Tell whether an entry of this name belongs into a bundle."""
+    return name in _NAMES or _GOLDEN_FRAME.fullmatch(name) is not None
+
+
+def write_archive(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Manifest:
+    """Write a bundle, unsigned, and return the manifest with the hashes of its `contents`.
+
+    The file is replaced durably: a power cut leaves the old one or the whole new one. Raises
+    ArchiveError.
+    """
+    if MODEL not in contents:
+        raise ArchiveError(f"a bundle needs {MODEL}")
+    strangers = [name for name in contents if not is_allowed(name) or name == MANIFEST]
+    if strangers:
+        raise ArchiveError(f"{strangers[0]!r} does not belong into a bundle")
+    entries = {
+        name: Entry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        for name, content in sorted(contents.items())
+    }
+    filled = manifest.model_copy(update={"entries": entries})
+    ordered = {MANIFEST: manifest_bytes(filled), **{name: contents[name] for name in entries}}
+    data = write_container(ordered)
+    parse_archive(data)  # what is written can be read again, or is not written
+    try:
+        _replace_durably(path, data)
+    except OSError as error:
+        raise ArchiveError(f"cannot write {path}: {error.strerror}") from error
+    return filled
+
+
+def open_archive(path: Path) -> Archive:
+    """Read a bundle and check everything but its signature.
+
+    Raises ArchiveError or ManifestError with one line for a technician.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_ARCHIVE_BYTES:
+            raise ArchiveError(f"{path} has {size} bytes; a bundle has at most {MAX_ARCHIVE_BYTES}")
+        with path.open("rb") as file:
+            data = file.read(MAX_ARCHIVE_BYTES + 1)
+    except OSError as error:
+        raise ArchiveError(f"cannot read the bundle {path}: {error.strerror}") from error
+    return parse_archive(data)
+
+
+def parse_archive(data: bytes) -> Archive:
+    """Check the bytes of a bundle. Raises ArchiveError or ManifestError."""
+    contents = read_container(data, is_allowed)
+    if MANIFEST not in contents or MODEL not in contents:
+        raise ArchiveError(f"the bundle lacks {MANIFEST} or {MODEL}")
+    signature = contents.pop(SIGNATURE, None)
+    if signature is not None and len(signature) != SIGNATURE_BYTES:
+        raise ArchiveError(f"{SIGNATURE} has {len(signature)} bytes, not {SIGNATURE_BYTES}")
+    manifest = parse_manifest(contents.pop(MANIFEST))
+    _check_entries(manifest, contents)
+    return Archive(manifest, contents, signature, len(data))
+
+
+def _check_entries(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Hold sizes and hashes of the manifest against the contents, both ways."""
+    listed, present = set(manifest.entries), set(contents)
+    if listed != present:
+        name = min(listed ^ present)
+        where = "lists but the bundle lacks" if name in listed else "does not list"
+        raise ArchiveError(f"the bundle is not whole: its manifest {where} {name}")
+    for name, entry in manifest.entries.items():
+        if hashlib.sha256(contents[name]).hexdigest() != entry.sha256:
+            raise ArchiveError(
+                f"{name} is not what the manifest says (wrong SHA-256): the bundle is damaged "
+                "or was changed; get it again from where it was made"
+            )
+        if len(contents[name]) != entry.size:
+            raise ArchiveError(f"{name} has another size than the manifest says")
+
+
+def _replace_durably(path: Path, data: bytes) -> None:
+    """Replace a file so that a power cut leaves the old or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

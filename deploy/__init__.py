@@ -1,0 +1,1 @@
+"""Flashing and the board's upkeep, on the device."""

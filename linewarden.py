@@ -1,0 +1,90 @@
+"""The command `linewarden`: mounts the sub-commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from agent.errors import AgentError
+from bundle.errors import BundleError
+from export.errors import ExportError
+from training.errors import TrainingError
+
+# name -> (where its function is, what `linewarden --help` says of it)
+COMMANDS = {
+    "demo": ("agent.cli:demo", "A simulated line in this terminal: belt, model, gate, broker."),
+    "train": ("training.cli:train", "Train a network on a folder of pictures."),
+    "evaluate": ("training.cli:evaluate", "Say how good a run or a bundle is on pictures."),
+    "export": ("export.cli:export", "Turn a run into an int8 bundle for the device."),
+    "bench": ("agent.bench:bench", "Measure a bundle's latency and size on this machine."),
+    "run": ("agent.cli:run", "Run the agent: what systemd starts on the device."),
+    "check-config": ("agent.cli:check_config", "Say what is wrong with a configuration."),
+    "render": ("agent.sim.cli:render", "Draw castings: pictures to train the demo's model on."),
+}
+
+OUR_ERRORS = (AgentError, BundleError, ExportError, TrainingError)
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands from the table above and imports only the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the table's order."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """Return a stand-in which knows its help sentence."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the real command in the place of its stand-in."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and _load_command(str(name)), rest
+
+
+def main() -> None:
+    """Run the command line; the exit code is 0 done, 1 failed, 2 used wrongly."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        _root_command()(args=arguments, prog_name="linewarden")
+    except OUR_ERRORS as error:
+        if debug:
+            raise
+        typer.echo(f"linewarden: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("linewarden: stopped by Ctrl-C", err=True)
+        sys.exit(1)
+
+
+def _root_command() -> Any:
+    app = typer.Typer(
+        cls=LazyGroup, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True
+    )
+
+    @app.callback(epilog="Every command has --help with an example, and --debug for a traceback.")
+    def linewarden() -> None:
+        """Judge every part that passes a camera, gate it in time, tell the plant."""
+
+    return get_command(app)
+
+
+def _load_command(name: str) -> Any:
+    module, function = COMMANDS[name][0].split(":")
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command(name)(getattr(importlib.import_module(module), function))
+    return get_command(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The import rules of pyproject.toml hold."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+def test_packages_import_only_what_they_may(capfd):
+    """The contracts of import-linter are kept."""
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    status = lint_imports(config_filename=str(Path(__file__).parents[1] / "pyproject.toml"))
+    assert status == EXIT_STATUS_SUCCESS, capfd.readouterr().out
+
+
+@pytest.mark.parametrize("package", ["agent", "bundle", "deploy"])
+def test_device_packages_load_no_training_framework(package, run_python):
+    """Importing every module of a device package pulls in neither TensorFlow nor Keras."""
+    code = (
+        f"import importlib, pkgutil, sys, {package}\n"
+        f"for module in pkgutil.walk_packages({package}.__path__, '{package}.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        importlib.import_module(module.name)\n"
+        "print([n for n in ('tensorflow', 'keras', 'matplotlib') if n in sys.modules])\n"
+    )
+    assert run_python(code).stdout.strip() == "[]"
+
+
+def test_help_loads_no_heavy_library(run_python):
+    """`linewarden --help` imports neither NumPy nor OpenCV nor pydantic, so it is quick."""
+    code = (
+        "import sys, linewarden\n"
+        "sys.argv = ['linewarden', '--help']\n"
+        "try:\n    linewarden.main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print([n for n in ('numpy', 'cv2', 'pydantic', 'paho', 'serial') if n in sys.modules])\n"
+    )
+    assert run_python(code).stdout.splitlines()[-1] == "[]"
+
+
+def test_the_command_table_names_real_functions():
+    """Every sub-command in the table can be imported and has a sentence of help."""
+    import importlib
+
+    import linewarden
+
+    for place, sentence in linewarden.COMMANDS.values():
+        module, function = place.split(":")
+        if module.startswith(("training", "export")) and find_spec("keras") is None:
+            continue
+        assert callable(getattr(importlib.import_module(module), function))
+        assert sentence.endswith(".")
+    assert sys.version_info >= (3, 10)
