@@ -174,6 +174,9 @@ class Mqtt(Section):
 
     host: str = Field("", max_length=255, description="Broker; empty: results stay in the ledger.")
     port: int = Field(1883, ge=1, le=65535, description="Port of the broker.")
+    version: Literal["5", "3.1.1"] = Field(
+        "5", description="MQTT 5, or 3.1.1 for an old broker: without expiry and content type."
+    )
     username: str = Field("", max_length=255, description="User name; empty: none.")
     password_file: str = Field("", description="File holding the password; empty: none.")
     ca_file: str = Field("", description="CA certificates; given, the connection is TLS.")

@@ -111,8 +111,9 @@ class InFlight:
         return iter(list(self._flights.values()))
 
     def _too_close(self, before: Trigger, trigger: Trigger) -> bool:
+        # A trigger that the controller repeats after a break may be older than the one before it.
         same_boot = before.boot == trigger.boot
-        return same_boot and trigger.at_ns - before.at_ns < self._timing.min_pitch_ns
+        return same_boot and abs(trigger.at_ns - before.at_ns) < self._timing.min_pitch_ns
 
 
 def settle(verdict: Verdict, flight: Flight, timing: Timing, now_ns: int) -> Verdict:

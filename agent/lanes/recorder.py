@@ -9,7 +9,15 @@ from agent import config
 from agent.clock import Clock
 from agent.errors import LedgerError
 from agent.lanes.lane import Lane
-from agent.ledger import AddEvent, Ledger, LedgerWrite, OpenPart, SetOutcome, SetVerdict
+from agent.ledger import (
+    AddEvent,
+    Ledger,
+    LedgerWrite,
+    OpenPart,
+    SetOutcome,
+    SetVerdict,
+    Written,
+)
 from agent.mailbox import NeverLose
 from agent.pictures import PictureStore
 from agent.records import (
@@ -59,6 +67,7 @@ class RecorderLane(Lane):
             self._retry()
             return
         group = self._inbox.take_all(self.STEP_S, MOST_AT_ONCE)
+        self._ledger.extend_reservation()
         if not group:
             self._ledger.maintain()
             return
@@ -73,24 +82,22 @@ class RecorderLane(Lane):
             self._unwritten = [_not_recorded(item) for item in self._current]
 
     def end(self) -> None:
-        """Write what is left, then close the ledger cleanly."""
-        for _ in range(3):
-            if self._unwritten:
-                self._retry()
+        """Write what is left."""
+        if self._unwritten:
+            self._retry()
         while not self._unwritten and (group := self._inbox.take_all(0.0, MOST_AT_ONCE)):
             self._write(group)
-        self._ledger.close()
 
     def _write(self, group: list[ToRecorder]) -> None:
         self._current = group
         try:
-            self._ledger.write([self._entry(item) for item in group])
+            written = self._ledger.write([self._entry(item) for item in group])
         except LedgerError as error:
             self._fail(group, error)
             return
         self._current = []
         self.commits += 1
-        self._give_word(group)
+        self._give_word(written)
         for item in group:
             if isinstance(item, Judged) and item.pixels is not None and self._wanted(item):
                 self._pictures.keep(item.verdict.part.seq, item.pixels)
@@ -115,12 +122,10 @@ class RecorderLane(Lane):
             return every > 0 and verdict.part.seq % every == 0
         return self._section.keep_rejects
 
-    def _give_word(self, group: list[ToRecorder]) -> None:
-        word = Committed(
-            parts=tuple(item for item in group if isinstance(item, Part)),
-            verdicts=tuple(item.verdict for item in group if isinstance(item, Judged)),
-            outcomes=tuple(item for item in group if isinstance(item, GateOutcome)),
-        )
+    def _give_word(self, written: Written) -> None:
+        """Tell the gate lane what is durable; what the ledger did not take is not released."""
+        outcomes = written.outcomes + written.refused_outcomes + written.unknown_outcomes
+        word = Committed(written.parts, written.verdicts, outcomes)
         while not self._committed(word) and not self.stopping:
             self.clock.sleep(0.01)  # a PASS that waits here too long is refused by its cut-off
 

@@ -1,0 +1,1 @@
+"""The demonstration: a simulated line through the real service."""

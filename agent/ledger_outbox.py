@@ -1,0 +1,171 @@
+"""The ledger as outbox: what the broker has not acknowledged yet, and the marks of what it has.
+
+A connection of its own, so that a long backlog never keeps the recorder waiting. Its commits are
+not synced one by one: a mark lost in a power cut costs a repeat with the same id, no result.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.errors import LedgerError
+from agent.ledger_rows import EventRow, ResultRow
+from agent.ledger_schema import connect
+from agent.records import OutcomeCode, Reason, VerdictKind
+
+CHECKPOINT_BYTES = 4 * 1024 * 1024
+
+RESULTS = """
+SELECT seq, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, score, model,
+    frame_ns, ready_ns, judged_ns, prepare_us, invoke_us, outcome, outcome_ns, picture
+FROM part WHERE published = 0 AND seq > ?
+    AND seq < coalesce((SELECT min(seq) FROM part WHERE complete = 0), 9223372036854775807)
+ORDER BY seq LIMIT ?
+"""
+EVENTS = """
+SELECT number, host_boot, at_ns, wall_ns, kind, text
+FROM event WHERE published = 0 AND number > ? ORDER BY number LIMIT ?
+"""
+BACKLOG = """
+SELECT sum(iif(name = 'published', -count, count)) FROM tally WHERE name <> 'deleted'
+"""
+MARK_RESULT = "UPDATE part SET published = 1 WHERE seq = ? AND published = 0 AND complete = 1"
+MARK_EVENT = "UPDATE event SET published = 1 WHERE number = ?"
+
+
+class Outbox:
+    """Results and events in their order, each until it is marked as published.
+
+    `writing` is held around every transaction that writes, here and in the recorder: waiting for
+    it is exact, where SQLite would poll.
+    """
+
+    def __init__(self, path: Path, host_boot: int, writing: threading.Lock) -> None:
+        self._path = path
+        self._host_boot = host_boot
+        self._writing = writing
+        self._using = threading.Lock()
+        self._results: set[int] = set()
+        self._events: set[int] = set()
+        try:
+            self._connection = connect(path, synchronous="NORMAL", checkpoint_pages=0)
+        except sqlite3.Error as error:
+            raise self._error("read", error) from error
+
+    def results(self, limit: int, after: int = 0) -> list[ResultRow]:
+        """Return unpublished rows beyond `after` in order, none beyond an incomplete one."""
+        with self._using:
+            rows = self._read(RESULTS, after, limit)
+            prev = self._before(rows[0][0]) if rows else None
+        results = []
+        for row in rows:
+            if row[0] not in self._results:
+                results.append(self._result(row, prev))
+            prev = int(row[0])
+        return results
+
+    def events(self, limit: int, after: int = 0) -> list[EventRow]:
+        """Return unpublished events numbered beyond `after`, in order."""
+        with self._using:
+            rows = self._read(EVENTS, after, limit)
+        return [
+            EventRow(row[0], row[1] == self._host_boot, row[2], row[3], row[4], row[5])
+            for row in rows
+            if row[0] not in self._events
+        ]
+
+    def mark(self, results: Sequence[int], events: Sequence[int] = ()) -> None:
+        """Note what the broker has acknowledged.
+
+        Raises LedgerError when that cannot be written; it is then written with the next mark, and
+        until then the rows are not handed out again.
+        """
+        with self._using:
+            self._results.update(results)
+            self._events.update(events)
+            if not self._results and not self._events:
+                return
+            with self._writing:
+                self._write_marks()
+            self._results.clear()
+            self._events.clear()
+
+    def backlog(self) -> int:
+        """Return how many parts have a row that is not published."""
+        with self._using:
+            rows = self._read(BACKLOG)
+        return int(rows[0][0])
+
+    def published_up_to(self) -> int:
+        """Return the number up to which every row is published."""
+        query = """
+        SELECT coalesce(
+            (SELECT min(seq) - 1 FROM part WHERE published = 0),
+            (SELECT max(seq) FROM part), 0)
+        """
+        with self._using:
+            return int(self._read(query)[0][0])
+
+    def tidy(self) -> bool:
+        """Move the -wal into the database once it is large, beside the recorder's commits."""
+        try:
+            if self._path.with_name(self._path.name + "-wal").stat().st_size < CHECKPOINT_BYTES:
+                return False
+        except OSError:
+            return False
+        with self._using:
+            self._read("PRAGMA wal_checkpoint(PASSIVE)")
+        return True
+
+    def close(self) -> None:
+        """Write marks that are still to be written, if that works, and close."""
+        with self._using:
+            self._connection.close()
+
+    def _before(self, seq: int) -> int | None:
+        rows = self._read("SELECT max(seq) FROM part WHERE seq < ?", seq)
+        return None if rows[0][0] is None else int(rows[0][0])
+
+    def _result(self, row: tuple[object, ...], prev: int | None) -> ResultRow:
+        seq, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, *rest = row
+        *values, outcome, outcome_ns, picture = rest
+        return ResultRow(  # type: ignore[call-arg, arg-type]  # columns in the order of fields
+            seq,
+            prev,
+            boot,
+            gate_part,
+            host_boot == self._host_boot,
+            at_ns,
+            wall_ns,
+            bool(clock_ok),
+            VerdictKind(verdict),
+            Reason(reason),
+            *values,
+            OutcomeCode(outcome),
+            outcome_ns,
+            picture,
+        )
+
+    def _read(self, query: str, *values: int) -> list[tuple[object, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._error("read", error) from error
+
+    def _write_marks(self) -> None:
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(MARK_RESULT, [(seq,) for seq in self._results])
+            connection.executemany(MARK_EVENT, [(number,) for number in self._events])
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise self._error("mark rows as published in", error) from error
+
+    def _error(self, deed: str, error: sqlite3.Error) -> LedgerError:
+        return LedgerError(f"cannot {deed} the ledger {self._path}: {error}")

@@ -1,0 +1,222 @@
+"""Build everything from the configuration, the only place that does, and run it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.config import Config
+from agent.drivers import open_camera, open_engine, open_gate
+from agent.errors import LedgerError, ModelError
+from agent.lanes.capture import CaptureLane
+from agent.lanes.gate import GateLane
+from agent.lanes.inspection import InspectionLane
+from agent.lanes.lane import Lane
+from agent.lanes.recorder import RecorderLane
+from agent.lanes.telemetry import TelemetryLane
+from agent.ledger import Ledger, open_ledger
+from agent.mailbox import NeverLose, NewestWins
+from agent.notify import Notifier
+from agent.pictures import PictureStore
+from agent.ports import Engine, Gate
+from agent.records import Committed, Event, Judged, Part, ToRecorder
+from agent.schedule import Timing
+from agent.slot import ActiveModel, open_active
+from agent.supervisor import Supervisor
+from agent.tally import Tally
+from bundle.archive import open_archive
+from bundle.errors import BundleError
+
+logger = logging.getLogger("linewarden.service")
+
+CHECK_EVERY_S = 0.5
+DRAIN_S = 3.0
+LANE_END_S = 3.0
+TO_RECORDER = 20_000  # small records; minutes of a failing disk at 50 parts a second
+TO_GATE = 4096
+
+
+@dataclass(slots=True)
+class Boxes:
+    """The mailboxes between the lanes."""
+
+    frames: NewestWins
+    parts: NeverLose[Part]
+    judged: NeverLose[Judged]
+    committed: NeverLose[Committed]
+    recorder: NeverLose[ToRecorder]
+
+
+@dataclass(slots=True)
+class Lanes:
+    """The lanes, in the order of a part's way."""
+
+    capture: CaptureLane
+    inspection: InspectionLane
+    gate: GateLane
+    recorder: RecorderLane
+    telemetry: TelemetryLane
+
+    def in_order(self) -> list[Lane]:
+        """Return whoever hands over before who receives."""
+        return [self.capture, self.inspection, self.gate, self.recorder, self.telemetry]
+
+
+class Service:
+    """The running agent. `start`, then `stop`; `run` does both around a flag."""
+
+    def __init__(self, config: Config, clock: Clock, notifier: Notifier) -> None:
+        self._config = config
+        self._clock = clock
+        self._notifier = notifier
+        self._model: ActiveModel | None = None
+        self._stopping = False
+        self.tally = Tally()
+        _check_bundle(Path(config.model.bundle))
+        self._ledger = _open_ledger(Path(config.ledger.folder), clock)
+        self._gate = open_gate(config.gate, config.timing, config.belt, clock)
+        self.lanes = self._build_lanes(self._ledger, self._gate)
+        self._supervisor = Supervisor(self.lanes.in_order(), clock)
+
+    @property
+    def model_title(self) -> str:
+        """Return name and version of the judging model; empty when there is none."""
+        return self._model.title if self._model else ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a proven model judges parts."""
+        return self._model is not None
+
+    def start(self) -> None:
+        """Open the gate, start the lanes, prove the model.
+
+        Parts that come before the model is proven are rejected and counted as not_ready. Raises
+        GateError when the gate cannot be opened at all; a model that fails leaves the line
+        rejecting, and says so.
+        """
+        self._gate.open()
+        self._tell("started", f"the agent started on {self._config.station.device}")
+        self._supervisor.start()
+        self._notifier.ready("rejecting: the model is not proven yet")
+        try:
+            self._model = open_active(
+                Path(self._config.model.bundle), self._open_engine, self._clock
+            )
+        except ModelError as error:
+            logger.error("model refused: %s; every part is rejected", error)
+            self._tell("model_refused", str(error))
+            return
+        self._tell("model_ready", f"{self._model.title} judges parts")
+
+    def run(self, stop: threading.Event) -> bool:
+        """Run until `stop` is set; False when a lane died and the process must go."""
+        self.start()
+        healthy = True
+        while healthy and not stop.wait(CHECK_EVERY_S):
+            healthy = self._check()
+        self.stop()
+        return healthy
+
+    def stop(self) -> None:
+        """Finish the parts on the belt, drain, and leave the gate rejecting."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._notifier.stopping()
+        self.lanes.gate.draining = True
+        self._tell("stopping", "the agent was asked to stop")
+        deadline_ns = self._clock.now_ns() + round(DRAIN_S * 1e9)
+        while self.lanes.gate.in_flight and self._clock.now_ns() < deadline_ns:
+            self._clock.sleep(0.01)
+        self._supervisor.stop(LANE_END_S)
+        self._ledger.close()
+        if self._model is not None:
+            self._model.close()
+
+    def _check(self) -> bool:
+        dead = self._supervisor.dead()
+        if dead:
+            logger.critical("lane=%s died; the process ends and is started again", dead[0])
+            return False
+        stale = self._supervisor.stale()
+        if not stale:
+            self._notifier.alive(self._status())
+        return True
+
+    def _status(self) -> str:
+        snapshot = self.tally.snapshot()
+        counts = ", ".join(f"{kind.value} {n}" for kind, n in snapshot.verdicts.items())
+        model = self._model.title if self._model else "no model: rejecting"
+        return f"{model}; {snapshot.triggers} parts: {counts}"
+
+    def _build_lanes(self, ledger: Ledger, gate: Gate) -> Lanes:
+        config, clock, timing = self._config, self._clock, Timing.from_config(self._config.timing)
+        boxes = Boxes(
+            frames=NewestWins(clock),
+            parts=NeverLose(timing.max_in_flight),
+            judged=NeverLose(TO_GATE, on_put=gate.wake),
+            committed=NeverLose(TO_GATE, on_put=gate.wake),
+            recorder=NeverLose(TO_RECORDER),
+        )
+        self._boxes = boxes
+        pictures = PictureStore(
+            Path(config.ledger.folder) / "pictures", config.ledger.picture_quota_mb * 1_000_000
+        )
+        capture = CaptureLane(
+            open_camera(config.camera, config.belt, clock), boxes.frames, boxes.recorder.put, clock
+        )
+        return Lanes(
+            capture=capture,
+            inspection=InspectionLane(
+                boxes.parts,
+                boxes.frames,
+                boxes.judged,
+                lambda: self._model,
+                lambda: capture.up,
+                timing,
+                round(config.timing.frame_arrives_ms * 1e6),
+                clock,
+            ),
+            gate=GateLane(
+                gate,
+                boxes.judged,
+                boxes.committed,
+                boxes.parts,
+                boxes.recorder,
+                ledger.sequencer.next,
+                lambda: self.ready,
+                timing,
+                self.tally,
+                clock,
+            ),
+            recorder=RecorderLane(
+                boxes.recorder, boxes.committed.put, ledger, pictures, config.ledger, clock
+            ),
+            telemetry=TelemetryLane(config, ledger, self._state, clock),
+        )
+
+    def _open_engine(self, model: bytes) -> Engine:
+        return open_engine(self._config.engine.driver, model, self._config.engine.threads)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self._boxes.recorder.put(Event(kind, text, self._clock.now_ns()))
+
+
+def _open_ledger(folder: Path, clock: Clock) -> Ledger:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"cannot make the ledger's folder {folder}: {error.strerror}") from error
+    return open_ledger(folder, clock)
+
+
+def _check_bundle(path: Path) -> None:
+    """Refuse to start with a bundle that is no bundle: that is a mistake, not a fault."""
+    try:
+        open_archive(path)
+    except BundleError as error:
+        raise ModelError(f"{path}: {error}") from error

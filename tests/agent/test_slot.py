@@ -1,0 +1,93 @@
+"""Only a proven model judges parts."""
+
+import numpy as np
+import pytest
+from bundles import picture, write_scripted
+
+from agent.clock import ManualClock
+from agent.engines.scripted import ScriptedEngine
+from agent.errors import EngineError, ModelError
+from agent.slot import WARM_UPS, open_active
+from bundle.errors import FrameError, ScoreError
+from bundle.policy import Decision
+
+
+def opener(*answers, size=32):
+    """Return a function that opens a scripted engine."""
+    return lambda _: ScriptedEngine(answers, size, size)
+
+
+def test_a_proven_model_judges_by_its_own_thresholds(tmp_path):
+    """Score and decision follow from the logits, times from the clock."""
+    clock = ManualClock()
+    path = write_scripted(tmp_path / "m.lwb")
+    answers = [(0.0, 1.0)] * (WARM_UPS + 1) + [(4.0, 0.0), (0.0, 4.0), (0.0, 0.5)]
+    engine = ScriptedEngine(answers, 32, 32, delay=lambda: clock.advance(3_000_000))
+    model = open_active(path, lambda _: engine, clock)
+    judged = [model.judge(picture()) for _ in range(3)]
+    assert [j.decision for j in judged] == [Decision.REJECT, Decision.PASS, Decision.RECHECK]
+    assert judged[0].score == pytest.approx(1 / (1 + np.exp(-4)))
+    assert judged[0].invoke_ns == 3_000_000
+    assert model.title == "scripted-1.0.0"
+    assert not model.signed
+
+
+def test_other_outputs_on_this_device_are_refused(tmp_path):
+    """A device that computes something else must not judge."""
+    path = write_scripted(tmp_path / "m.lwb", logits=(0.0, 1.0))
+    with pytest.raises(ModelError, match=r"golden frames give other outputs.*off by 0\.5"):
+        open_active(path, opener((0.5, 1.0)), ManualClock())
+
+
+@pytest.mark.parametrize("answer", [(float("nan"), 1.0), (1.0,), (1.0, 2.0, 3.0)])
+def test_nonsense_outputs_are_refused(tmp_path, answer):
+    """NaN and another number of labels are found before the first part."""
+    with pytest.raises(ModelError):
+        open_active(write_scripted(tmp_path / "m.lwb"), opener(answer), ManualClock())
+
+
+def test_another_input_shape_is_refused(tmp_path):
+    """Model and manifest must agree on the input."""
+    with pytest.raises(ModelError, match="manifest says otherwise"):
+        open_active(write_scripted(tmp_path / "m.lwb"), opener((0, 1), size=48), ManualClock())
+
+
+def test_an_engine_that_cannot_load_is_one_line(tmp_path):
+    """The file is named and the engine's own sentence kept."""
+
+    def fail(_):
+        raise EngineError("no such operator")
+
+    with pytest.raises(ModelError, match=r"m\.lwb.*no such operator"):
+        open_active(write_scripted(tmp_path / "m.lwb"), fail, ManualClock())
+
+
+def test_a_refused_engine_is_closed(tmp_path):
+    """No interpreter is left behind by a refusal."""
+    engine = ScriptedEngine([(9.0, 1.0)], 32, 32)
+    with pytest.raises(ModelError):
+        open_active(write_scripted(tmp_path / "m.lwb"), lambda _: engine, ManualClock())
+    with pytest.raises(EngineError, match="closed"):
+        engine.infer()
+
+
+def test_a_missing_bundle_names_its_file(tmp_path):
+    """The path is in the error."""
+    with pytest.raises(ModelError, match=r"none\.lwb"):
+        open_active(tmp_path / "none.lwb", opener((0, 1)), ManualClock())
+
+
+def test_a_frame_of_another_size_is_not_judged(tmp_path):
+    """A camera that changed its size is noticed, not scaled on the quiet."""
+    model = open_active(write_scripted(tmp_path / "m.lwb"), opener((0, 1)), ManualClock())
+    with pytest.raises(FrameError, match="100x100"):
+        model.judge(picture(size=100))
+
+
+def test_a_broken_output_in_production_is_no_score(tmp_path):
+    """A model that begins to give NaN raises, so that the part is rejected."""
+    answers = [(0.0, 1.0)] * (WARM_UPS + 1) + [(float("nan"), 0.0)]
+    path = write_scripted(tmp_path / "m.lwb")
+    model = open_active(path, lambda _: ScriptedEngine(answers, 32, 32), ManualClock())
+    with pytest.raises(ScoreError):
+        model.judge(picture())

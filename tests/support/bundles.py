@@ -1,0 +1,47 @@
+"""Small real bundles for tests: hand-made archives around a scripted or a real model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bundle.archive import write_archive
+from bundle.golden import make_golden
+from bundle.manifest import DataFacts, InputSpec, Manifest, Thresholds
+
+SPEC = InputSpec(height=32, width=32, frame_height=64, frame_width=64)
+LABELS = ("def_front", "ok_front")
+
+
+def some_manifest(**changes: object) -> Manifest:
+    """Return a valid manifest, changed."""
+    fields = {
+        "name": "scripted",
+        "version": "1.0.0",
+        "release": 1,
+        "architecture": "scripted",
+        "recipe": "int8",
+        "input": SPEC,
+        "labels": LABELS,
+        "defective": ("def_front",),
+        "thresholds": Thresholds(reject_at=0.5, recheck_at=0.3, chosen="by hand"),
+        "golden_tolerance": 0.01,
+        "entries": {},
+        "data": DataFacts(fingerprint="0" * 64, pictures=0),
+        "tools": {},
+        "metrics": {},
+    }
+    return Manifest(**(fields | changes))
+
+
+def picture(seed: int = 0, size: int = 64) -> np.ndarray:
+    """Return a random frame."""
+    return np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8)
+
+
+def write_scripted(path: Path, logits: tuple[float, float] = (0.0, 1.0), **changes: object) -> Path:
+    """Write a bundle whose golden outputs are `logits`, around a model that is no model."""
+    golden = make_golden([picture(1)], lambda _: np.array(logits, np.float32), SPEC)
+    write_archive(path, some_manifest(**changes), {"model.tflite": b"scripted", **golden})
+    return path
