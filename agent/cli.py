@@ -71,6 +71,9 @@ def demo(
         Path | None, typer.Option("--keep", help="Keep ledger, pictures and records here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Save the screen as SVG here.")
+    ] = None,
 ) -> None:
     """Run a simulated line: belt, camera, real model, gate on a pty, MQTT broker.
 
@@ -78,6 +81,6 @@ def demo(
     """
     from agent.demo.run import DemoOptions, run_demo
 
-    options = DemoOptions(data, bundle, parts, rate, seed, plain, keep, as_json)
+    options = DemoOptions(data, bundle, parts, rate, seed, plain, keep, as_json, picture)
     if not run_demo(options):
         raise typer.Exit(1)

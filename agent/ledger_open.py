@@ -19,6 +19,7 @@ from agent.ledger_schema import (
     create,
     pragma,
     tables,
+    transaction,
 )
 from agent.ledger_sequence import BLOCK, Marks, read_marks
 
@@ -134,31 +135,22 @@ def settle(opened: Opened, at_ns: int, wall_ns: int) -> int:
     Parts in flight then are UNINSPECTED; rows that the broker has acknowledged are not sent
     again. Returns the number of parts that were in flight. Raises sqlite3.Error.
     """
-    writer = opened.writer
-    writer.execute("BEGIN IMMEDIATE")
-    try:
-        in_flight = writer.execute(
-            "UPDATE part SET reason = 'restart' WHERE complete = 0 AND reason = 'pending'"
-        ).rowcount
-        writer.execute("UPDATE part SET outcome = 'unknown' WHERE complete = 0 AND outcome = ''")
-        writer.execute(
-            "UPDATE part SET complete = 1 WHERE complete = 0 AND seq <= ?",
-            (opened.marks.published,),
-        )
-        writer.execute(
-            "UPDATE part SET published = 1 WHERE published = 0 AND seq <= ?",
-            (opened.marks.published,),
-        )
-        findings = list(opened.findings)
-        if in_flight:
-            findings.append(("restart", f"{in_flight} parts were in flight and are UNINSPECTED"))
-        note(writer, opened.host_boot, findings, at_ns, wall_ns)
-        writer.execute("COMMIT")
-    except sqlite3.Error:
-        if writer.in_transaction:
-            writer.execute("ROLLBACK")
-        raise
-    return int(in_flight)
+    return transaction(opened.writer, lambda: _settled(opened, at_ns, wall_ns))
+
+
+def _settled(opened: Opened, at_ns: int, wall_ns: int) -> int:
+    writer, published = opened.writer, (opened.marks.published,)
+    in_flight = writer.execute(
+        "UPDATE part SET reason = 'restart' WHERE complete = 0 AND reason = 'pending'"
+    ).rowcount
+    writer.execute("UPDATE part SET outcome = 'unknown' WHERE complete = 0 AND outcome = ''")
+    writer.execute("UPDATE part SET complete = 1 WHERE complete = 0 AND seq <= ?", published)
+    writer.execute("UPDATE part SET published = 1 WHERE published = 0 AND seq <= ?", published)
+    findings = list(opened.findings)
+    if in_flight:
+        findings.append(("restart", f"{in_flight} parts were in flight and are UNINSPECTED"))
+    note(writer, opened.host_boot, findings, at_ns, wall_ns)
+    return in_flight
 
 
 def note(

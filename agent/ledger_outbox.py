@@ -10,10 +10,11 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from agent.errors import LedgerError
 from agent.ledger_rows import EventRow, ResultRow
-from agent.ledger_schema import connect
+from agent.ledger_schema import connect, transaction
 from agent.records import OutcomeCode, Reason, VerdictKind
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -31,6 +32,10 @@ FROM event WHERE published = 0 AND number > ? ORDER BY number LIMIT ?
 """
 BACKLOG = """
 SELECT sum(iif(name = 'published', -count, count)) FROM tally WHERE name <> 'deleted'
+"""
+PUBLISHED_UP_TO = """
+SELECT coalesce(max(seq), 0) FROM part WHERE seq < coalesce(
+    (SELECT min(seq) FROM part WHERE published = 0), 9223372036854775807)
 """
 MARK_RESULT = "UPDATE part SET published = 1 WHERE seq = ? AND published = 0 AND complete = 1"
 MARK_EVENT = "UPDATE event SET published = 1 WHERE number = ?"
@@ -100,14 +105,10 @@ class Outbox:
         return int(rows[0][0])
 
     def published_up_to(self) -> int:
-        """Return the number up to which every row is published."""
-        query = """
-        SELECT coalesce(
-            (SELECT min(seq) - 1 FROM part WHERE published = 0),
-            (SELECT max(seq) FROM part), 0)
-        """
+        """Return the last row before which, itself included, all are published; 0 for none."""
         with self._using:
-            return int(self._read(query)[0][0])
+            rows = self._read(PUBLISHED_UP_TO)
+        return int(rows[0][0])
 
     def tidy(self) -> bool:
         """Move the -wal into the database once it is large, beside the recorder's commits."""
@@ -129,43 +130,35 @@ class Outbox:
         rows = self._read("SELECT max(seq) FROM part WHERE seq < ?", seq)
         return None if rows[0][0] is None else int(rows[0][0])
 
-    def _result(self, row: tuple[object, ...], prev: int | None) -> ResultRow:
+    def _result(self, row: tuple[Any, ...], prev: int | None) -> ResultRow:
         seq, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, *rest = row
-        *values, outcome, outcome_ns, picture = rest
-        return ResultRow(  # type: ignore[call-arg, arg-type]  # columns in the order of fields
-            seq,
-            prev,
-            boot,
-            gate_part,
-            host_boot == self._host_boot,
-            at_ns,
-            wall_ns,
-            bool(clock_ok),
-            VerdictKind(verdict),
-            Reason(reason),
-            *values,
-            OutcomeCode(outcome),
-            outcome_ns,
-            picture,
-        )
+        score, model, frame_ns, ready_ns, judged_ns, prepare_us, invoke_us, *gate = rest
+        outcome, outcome_ns, picture = gate
+        this_boot = host_boot == self._host_boot
+        part = (seq, prev, boot, gate_part, this_boot, at_ns, wall_ns, bool(clock_ok))
+        times = (frame_ns, ready_ns, judged_ns, prepare_us, invoke_us)
+        try:
+            words = (VerdictKind(verdict), Reason(reason), score, model)
+            code = OutcomeCode(outcome)
+        except ValueError as error:
+            raise self._error("read", error) from error
+        return ResultRow(*part, *words, *times, code, outcome_ns, picture)
 
-    def _read(self, query: str, *values: int) -> list[tuple[object, ...]]:
+    def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._error("read", error) from error
 
     def _write_marks(self) -> None:
-        connection = self._connection
+        def work() -> None:
+            self._connection.executemany(MARK_RESULT, [(seq,) for seq in self._results])
+            self._connection.executemany(MARK_EVENT, [(number,) for number in self._events])
+
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(MARK_RESULT, [(seq,) for seq in self._results])
-            connection.executemany(MARK_EVENT, [(number,) for number in self._events])
-            connection.execute("COMMIT")
+            transaction(self._connection, work)
         except sqlite3.Error as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             raise self._error("mark rows as published in", error) from error
 
-    def _error(self, deed: str, error: sqlite3.Error) -> LedgerError:
+    def _error(self, deed: str, error: sqlite3.Error | ValueError) -> LedgerError:
         return LedgerError(f"cannot {deed} the ledger {self._path}: {error}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 APPLICATION_ID = 0x4C575244  # "LWRD"
 SCHEMA_VERSION = 1
@@ -94,6 +96,8 @@ CREATE TRIGGER part_is_kept BEFORE DELETE ON part WHEN OLD.published = 0 BEGIN
 END;
 """
 
+T = TypeVar("T")
+
 TABLES = frozenset({"meta", "host_boot", "part", "event", "tally"})
 
 
@@ -120,11 +124,22 @@ def connect(path: Path, *, synchronous: str, checkpoint_pages: int) -> sqlite3.C
 
 def create(connection: sqlite3.Connection, epoch: str) -> None:
     """Make the tables of a new ledger in one transaction."""
-    connection.executescript(
-        f"BEGIN; PRAGMA application_id = {APPLICATION_ID};"
-        f"PRAGMA user_version = {SCHEMA_VERSION}; {SCHEMA}"
-        f"INSERT INTO meta VALUES ('epoch', '{epoch}'); COMMIT;"
-    )
+    header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+    first_row = f"INSERT INTO meta VALUES ('epoch', '{epoch}');"  # noqa: S608 - of our own making
+    connection.executescript(f"BEGIN; {header} {SCHEMA} {first_row} COMMIT;")
+
+
+def transaction(connection: sqlite3.Connection, work: Callable[[], T]) -> T:
+    """Do some work in one transaction, which is rolled back if any of it fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work()
+        connection.execute("COMMIT")
+    finally:
+        # SQLite has rolled back by itself after some errors, among them a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return result
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -14,7 +14,7 @@ from agent.ledger_apply import apply_batch
 from agent.ledger_disk import LEDGER_NAME, Ballast
 from agent.ledger_open import Opened, note, settle
 from agent.ledger_rows import Balance, LedgerWrite, OpenPart, Written
-from agent.ledger_schema import pragma
+from agent.ledger_schema import pragma, transaction
 from agent.ledger_sequence import Reservation
 
 ROOM_BYTES = 1024 * 1024
@@ -26,8 +26,9 @@ COMPLETE = "UPDATE part SET outcome = 'unknown', complete = 1 WHERE seq = ? AND 
 # The last row that is published stays: the next one's `prev` names it.
 OLDEST = """
 DELETE FROM part WHERE seq IN (
-    SELECT seq FROM part WHERE published = 1 AND seq < coalesce(
-        (SELECT min(seq) - 1 FROM part WHERE published = 0), (SELECT max(seq) FROM part))
+    SELECT seq FROM part WHERE published = 1 AND seq < (
+        SELECT max(seq) FROM part WHERE seq < coalesce(
+            (SELECT min(seq) FROM part WHERE published = 0), 9223372036854775807))
     ORDER BY seq LIMIT ?)
 """
 OLDEST_EVENTS = """
@@ -35,6 +36,9 @@ DELETE FROM event WHERE number IN (
     SELECT number FROM event WHERE published = 1 AND number <= (SELECT max(number) FROM event) - ?
     ORDER BY number LIMIT ?)
 """
+
+# A ValueError is a row whose text is none of ours: damage that no checksum has seen.
+FAULTS = (sqlite3.Error, OSError, ValueError)
 
 T = TypeVar("T")
 
@@ -84,7 +88,7 @@ class Writer:
         with self._writing:
             try:
                 return self._commit(batch)
-            except (sqlite3.Error, OSError) as error:
+            except FAULTS as error:
                 if not _is_full(error) or not self._make_room():
                     raise self._error(error) from error
             return self._guarded(lambda: self._commit(batch))
@@ -137,17 +141,7 @@ class Writer:
         return written
 
     def _transaction(self, work: Callable[[], T]) -> T:
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work()
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            # SQLite has rolled back by itself after some errors, among them a full disk.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return result
+        return transaction(self._connection, work)
 
     def _read_balance(self) -> Balance:
         rows = self._connection.execute("SELECT name, count FROM tally").fetchall()
@@ -200,15 +194,15 @@ class Writer:
     def _guarded(self, work: Callable[[], T]) -> T:
         try:
             return work()
-        except (sqlite3.Error, OSError) as error:
+        except FAULTS as error:
             raise self._error(error) from error
 
-    def _error(self, error: sqlite3.Error | OSError) -> LedgerError:
+    def _error(self, error: Exception) -> LedgerError:
         advice = ": free space on its disk" if _is_full(error) else ""
         return LedgerError(f"cannot write the ledger {self._folder / LEDGER_NAME}: {error}{advice}")
 
 
-def _is_full(error: sqlite3.Error | OSError) -> bool:
+def _is_full(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in {errno.ENOSPC, errno.EDQUOT}
     return "full" in str(error)

@@ -99,6 +99,10 @@ class Publisher(Protocol):
         """Return the tokens acknowledged since the last call."""
         ...
 
+    def lost(self) -> Sequence[int]:
+        """Return the tokens that will not be confirmed any more: hand them over again."""
+        ...
+
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted us and is still there."""

@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.bodies import ModelState
+from agent.broker import MqttPublisher
 from agent.clock import Clock
 from agent.config import Config
 from agent.drivers import open_camera, open_engine, open_gate
@@ -21,8 +23,9 @@ from agent.ledger import Ledger, open_ledger
 from agent.mailbox import NeverLose, NewestWins
 from agent.notify import Notifier
 from agent.pictures import PictureStore
-from agent.ports import Engine, Gate
+from agent.ports import Engine, Gate, Publisher
 from agent.records import Committed, Event, Judged, Part, ToRecorder
+from agent.reporter import Condition, Reporter
 from agent.schedule import Timing
 from agent.slot import ActiveModel, open_active
 from agent.supervisor import Supervisor
@@ -77,6 +80,8 @@ class Service:
         self.tally = Tally()
         _check_bundle(Path(config.model.bundle))
         self._ledger = _open_ledger(Path(config.ledger.folder), clock)
+        self._reporter = Reporter(config, self._ledger, self.tally, clock)
+        self._publisher = _open_publisher(config, self._reporter)
         self._gate = open_gate(config.gate, config.timing, config.belt, clock)
         self.lanes = self._build_lanes(self._ledger, self._gate)
         self._supervisor = Supervisor(self.lanes.in_order(), clock)
@@ -110,6 +115,7 @@ class Service:
             logger.error("model refused: %s; every part is rejected", error)
             self._tell("model_refused", str(error))
             return
+        logger.info("ready: %s judges parts", self._model.title)
         self._tell("model_ready", f"{self._model.title} judges parts")
 
     def run(self, stop: threading.Event) -> bool:
@@ -146,6 +152,22 @@ class Service:
         if not stale:
             self._notifier.alive(self._status())
         return True
+
+    def _condition(self) -> Condition:
+        """Return how the machine is, in words."""
+        model = self._model
+        manifest = model.manifest if model else None
+        recorder = self.lanes.recorder
+        return Condition(
+            model=ModelState(
+                name=manifest.name if manifest else "",
+                version=manifest.version if manifest else "",
+                signed=False,  # signatures are not verified yet
+            ),
+            gate=recorder.disk_fault or self.lanes.gate.state,
+            camera="up" if self.lanes.capture.up else "camera_lost",
+            broker=self._publisher.fault if self._publisher else "",
+        )
 
     def _status(self) -> str:
         snapshot = self.tally.snapshot()
@@ -196,7 +218,16 @@ class Service:
             recorder=RecorderLane(
                 boxes.recorder, boxes.committed.put, ledger, pictures, config.ledger, clock
             ),
-            telemetry=TelemetryLane(config, ledger, self._state, clock),
+            telemetry=TelemetryLane(
+                self._publisher,
+                ledger,
+                self._reporter.topics,
+                self._reporter.result,
+                self._reporter.event,
+                lambda: self._reporter.state(self._condition()),
+                round(config.mqtt.state_every_s * 1e9),
+                clock,
+            ),
         )
 
     def _open_engine(self, model: bytes) -> Engine:
@@ -204,6 +235,20 @@ class Service:
 
     def _tell(self, kind: str, text: str) -> None:
         self._boxes.recorder.put(Event(kind, text, self._clock.now_ns()))
+
+
+def _open_publisher(config: Config, reporter: Reporter) -> Publisher | None:
+    """Return the connection to the plant's broker; None when none is configured."""
+    if not config.mqtt.host:
+        return None
+    return MqttPublisher(
+        config.mqtt,
+        reporter.topics.status,
+        f"linewarden-{config.station.device}",
+        online=reporter.online,
+        offline=reporter.stopped,
+        lost=reporter.lost,
+    )
 
 
 def _open_ledger(folder: Path, clock: Clock) -> Ledger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import signal
 import tempfile
 import threading
@@ -16,15 +17,17 @@ from rich.live import Live
 from agent.clock import Clock, SystemClock
 from agent.config import Config, read_config
 from agent.demo.broker import DemoBroker
+from agent.demo.rows import ledger_rows
 from agent.demo.subscriber import Subscriber
 from agent.demo.summary import Summary, summarise
+from agent.demo.truth import belt_truth
 from agent.demo.view import Scene, draw, progress_line
 from agent.errors import DemoError
 from agent.messages import Topics
 from agent.notify import Notifier
 from agent.process import tune_interpreter
 from agent.service import Service
-from agent.slot import OpenEngine
+from agent.sim.judge import read_record
 from bundle.archive import Archive, open_archive
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -49,6 +52,7 @@ class DemoOptions:
     plain: bool
     keep: Path | None
     as_json: bool
+    picture: Path | None
 
 
 def run_demo(options: DemoOptions) -> bool:
@@ -72,6 +76,8 @@ def run_demo(options: DemoOptions) -> bool:
         line = _Line(Service(config, clock, Notifier(None)), subscriber, broker, config, clock)
         line.run(console, plain=options.plain or not console.is_terminal)
         summary = line.summary(archive, folder)
+        if options.picture is not None:
+            line.save_picture(options.picture, summary)
     if options.as_json:
         print(summary.to_json())  # noqa: T201 - the answer for a program
     else:
@@ -96,6 +102,7 @@ class _Line:
         self._config = config
         self._clock = clock
         self._stop = threading.Event()
+        self._last: Scene | None = None
 
     def run(self, console: Console, *, plain: bool) -> None:
         """Show the line until its last part has met the gate, or Ctrl-C."""
@@ -113,9 +120,26 @@ class _Line:
 
     def summary(self, archive: Archive, folder: Path) -> Summary:
         """Judge the line by the belt's record, the ledger and what the subscriber got."""
+        record = (folder / "belt.jsonl").read_text("utf-8").splitlines()
         return summarise(
-            self._config, archive.manifest, folder, self._service.tally, self._subscriber
+            archive.title,
+            read_record(record),
+            ledger_rows(folder / "ledger"),
+            belt_truth(self._config, archive.manifest),
+            self._service.tally.snapshot(),
+            (self._subscriber.results, self._subscriber.repeats),
         )
+
+    def save_picture(self, path: Path, summary: Summary) -> None:
+        """Write the demo's last full scene and its summary as SVG. Raises DemoError."""
+        canvas = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+        canvas.print("$ make demo", style="bold")
+        canvas.print(draw(self._last or self._scene()))
+        canvas.print(summary.to_text(), highlight=False)
+        try:
+            canvas.save_svg(str(path), title="linewarden demo")
+        except OSError as error:
+            raise DemoError(f"--picture {path}: {error.strerror}") from error
 
     def _show_live(self, console: Console) -> None:
         with Live(draw(self._scene()), console=console, screen=False, transient=True) as live:
@@ -146,7 +170,7 @@ class _Line:
     def _scene(self) -> Scene:
         snapshot = self._service.tally.snapshot()
         results = self._subscriber.results
-        return Scene(
+        scene = Scene(
             title=f"linewarden demo · {self._service.model_title}",
             snapshot=snapshot,
             now_ns=self._clock.now_ns(),
@@ -157,6 +181,9 @@ class _Line:
             broker=self._broker.name,
             gate=self._service.lanes.gate.state,
         )
+        if self._service.lanes.gate.in_flight or self._last is None:
+            self._last = scene
+        return scene
 
 
 def write_config(

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Subscriber:
@@ -19,7 +20,7 @@ class Subscriber:
         self._repeats = 0
         protocol = mqtt.MQTTv5 if version == "5" else mqtt.MQTTv311
         self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, "linewarden-demo-plant", protocol=protocol
+            CallbackAPIVersion.VERSION2, "linewarden-demo-plant", protocol=protocol
         )
         self._client.on_connect = self._subscribe
         self._client.on_message = self._count

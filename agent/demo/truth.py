@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from agent.config import Config, ReplayCamera, SimCamera
 from bundle.manifest import Manifest
@@ -20,13 +21,11 @@ def belt_truth(config: Config, manifest: Manifest) -> Truth:
 
         camera = config.camera
         deck = Deck(camera.deck, camera.defect_share, config.belt.seed)
-        return lambda part: deck.defective(part)
+        return deck.defective
     return _folder_truth(config.camera, config.belt.seed, manifest)
 
 
 def _folder_truth(camera: ReplayCamera, seed: int, manifest: Manifest) -> Truth:
-    from pathlib import Path
-
     from agent.cameras.replay import replay_order
 
     order = replay_order(Path(camera.folder), camera.order, seed)

@@ -1,0 +1,59 @@
+"""The numbers of the controller protocol that stand for a word; pure."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Wiring(IntEnum):
+    """What the powered output does to a part."""
+
+    ENERGISE_TO_PASS = 0
+    ENERGISE_TO_REJECT = 1
+
+
+class ConfigStatus(IntEnum):
+    """What the controller thinks of a CONFIG."""
+
+    ACCEPTED = 0
+    BUSY = 1  # parts are in flight that could still be passed
+    IMPOSSIBLE = 2  # windows would overlap, or more parts in flight than it can hold
+
+
+class OutcomeKind(IntEnum):
+    """What the gate did with a part; NONE only where nothing has been decided."""
+
+    NONE = 0
+    PASSED = 1
+    REJECTED = 2
+    LATE_REFUSED = 3
+    TOO_CLOSE = 4
+    NO_HEARTBEAT = 5
+    FAULT = 6
+
+
+class Refusal(IntEnum):
+    """Why the controller did not take a PASS."""
+
+    UNKNOWN_PART = 1
+    EXPIRED = 2
+    PAST_WINDOW = 3
+    BARRED = 4
+    NO_HEARTBEAT = 5
+    NOT_CONFIGURED = 6
+    OTHER_BOOT = 7
+
+
+class Faults(IntFlag):
+    """What is wrong with the controller at the moment."""
+
+    HEARTBEAT = 1
+    QUEUE = 2
+    PHOTO_EYE = 4
+
+
+class ReportKind(IntEnum):
+    """The two messages about a part that are repeated until their row is committed."""
+
+    TRIGGER = 0
+    OUTCOME = 1

@@ -1,0 +1,115 @@
+"""The simulated belt as it physically is: who met the eye, who met the gate, open or not; pure.
+
+The witness knows the controller only from outside: it covers the photo-eye and looks at the gate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from agent.sim.belt import Belt
+from agent.sim.firmware import Firmware
+from agent.sim.oscillator import Oscillator
+
+# How long a part covers the photo-eye, at most.
+COVER_NS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What happened to one part of the belt when it was at the gate."""
+
+    belt_part: int
+    arrival_ns: int
+    part: int | None
+    boot: int
+    at_gate_ns: int
+    opened_for: int | None
+
+    def as_record(self) -> dict[str, object]:
+        """Return the line of the belt's record."""
+        return {
+            "belt_part": self.belt_part,
+            "arrival_ns": self.arrival_ns,
+            "part": self.part,
+            "boot": self.boot,
+            "at_gate_ns": self.at_gate_ns,
+            "physically": "diverted" if self.opened_for is None else "passed",
+            "opened_for": self.opened_for,
+        }
+
+
+@dataclass(slots=True)
+class _OnTheWay:
+    belt_part: int
+    arrival_ns: int
+    part: int | None
+    boot: int
+
+
+class Witness:
+    """Moves belt and controller forward together, each event at its own exact moment.
+
+    However late it is called, the past comes out as it would have in real time; only what the
+    host said is heard late.
+    """
+
+    def __init__(self, belt: Belt, delay_ns: int, clock: Oscillator, now_ns: int) -> None:
+        self._belt = belt
+        self._delay_ns = delay_ns
+        self._clock = clock
+        latest = belt.latest_part(now_ns)
+        self._next = 0 if latest is None else latest + 1
+        self._arrival_ns = self._arrival()
+        self._cover_ns = min(COVER_NS, belt.pitch_ns // 8)
+        self._uncover_ns: int | None = None
+        self._way: deque[_OnTheWay] = deque()
+
+    @property
+    def over(self) -> bool:
+        """Whether the belt has ended and is empty."""
+        return self._arrival_ns is None and not self._way
+
+    def due_ns(self, firmware: Firmware) -> int | None:
+        """Return the moment of the next event; None when nothing will happen any more."""
+        deadline_us = firmware.deadline_us
+        dues = [
+            self._arrival_ns,
+            self._uncover_ns,
+            self._way[0].arrival_ns + self._delay_ns if self._way else None,
+            None if deadline_us is None else self._clock.reached_ns(deadline_us),
+        ]
+        return min((due for due in dues if due is not None), default=None)
+
+    def run(self, firmware: Firmware, now_ns: int) -> list[Met]:
+        """Let everything happen that is due by now; returns the parts that met the gate."""
+        met: list[Met] = []
+        while (due_ns := self.due_ns(firmware)) is not None and due_ns <= now_ns:
+            firmware.advance(self._clock.tick(due_ns))
+            if self._way and due_ns >= self._way[0].arrival_ns + self._delay_ns:
+                met.append(self._meet_gate(firmware))
+            if self._uncover_ns is not None and due_ns >= self._uncover_ns:
+                self._uncover_ns = None
+                firmware.eye(self._clock.tick(due_ns), covered=False)
+            if self._arrival_ns is not None and due_ns >= self._arrival_ns:
+                self._meet_eye(firmware, self._arrival_ns)
+        return met
+
+    def _arrival(self) -> int | None:
+        if self._belt.parts is not None and self._next >= self._belt.parts:
+            return None
+        return self._belt.arrival_ns(self._next)
+
+    def _meet_eye(self, firmware: Firmware, now_ns: int) -> None:
+        number = firmware.eye(self._clock.tick(now_ns), covered=True)
+        self._way.append(_OnTheWay(self._next, now_ns, number, firmware.boot))
+        self._next += 1
+        self._arrival_ns = self._arrival()
+        self._uncover_ns = now_ns + self._cover_ns
+
+    def _meet_gate(self, firmware: Firmware) -> Met:
+        part = self._way.popleft()
+        at_gate_ns = part.arrival_ns + self._delay_ns
+        numbers = (part.belt_part, part.arrival_ns, part.part, part.boot)
+        return Met(*numbers, at_gate_ns, firmware.open_for)

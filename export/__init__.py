@@ -1,0 +1,1 @@
+"""A run becomes a bundle: calibrated, quantized, held against its float model, packed."""

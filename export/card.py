@@ -1,0 +1,143 @@
+"""The report card of a bundle: the facts as JSON and as one page that needs nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+
+from export.interval import Share
+from export.latency import Latency
+from export.operators import QuantizedFacts
+from export.parity import ParityReport, SetParity
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;width:100%}
+td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}
+.bad{background:#fde8e8;border-left:.4rem solid #c00;padding:.6rem 1rem}
+.good{background:#e9f7ec;border-left:.4rem solid #2a8a3e;padding:.6rem 1rem}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything an engineer wants to know of a bundle before it goes to a line."""
+
+    name: str
+    version: str
+    release: int
+    architecture: str
+    recipe: str
+    labels: tuple[str, ...]
+    defective: tuple[str, ...]
+    reject_at: float
+    recheck_at: float
+    thresholds_chosen: str
+    input: str
+    float_bytes: int
+    int8_bytes: int
+    quantized: QuantizedFacts
+    calibration: str
+    parity: ParityReport
+    latency: Latency | None
+    data: str
+    note: str
+
+
+def write_card(card: Card) -> dict[str, bytes]:
+    """Return the entries card.json and card.html; equal cards give equal bytes."""
+    return {
+        "card.json": (json.dumps(_facts(card), indent=1, allow_nan=False) + "\n").encode("ascii"),
+        "card.html": _page(card).encode("utf-8"),
+    }
+
+
+def _facts(card: Card) -> Mapping[str, object]:
+    facts = asdict(card)
+    parity: dict[str, object] = facts["parity"]
+    parity |= {"passed": card.parity.passed, "failure": card.parity.failure}
+    return facts
+
+
+def _page(card: Card) -> str:
+    title = escape(f"{card.name} {card.version}")
+    parts = [
+        f"<h1>{title}</h1>",
+        _outcome(card.parity),
+        "<h2>Model</h2>",
+        _table(_model_rows(card)),
+        "<h2>Float against int8</h2>",
+        *(_set_section(one) for one in card.parity.sets),
+        "<h2>Speed</h2>",
+        _speed(card.latency),
+        "<h2>Data and licence</h2>",
+        _table([("trained on", card.data), ("note", card.note or "none given")]),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def _outcome(parity: ParityReport) -> str:
+    if parity.passed:
+        return '<p class="good">int8 stands in for the float model within the bound.</p>'
+    text = escape(f"Written by force although it failed: {parity.failure}.")
+    return f'<p class="bad">{text}</p>'
+
+
+def _model_rows(card: Card) -> list[tuple[str, str]]:
+    operators = ", ".join(f"{name} {count}" for name, count in card.quantized.operators.items())
+    return [
+        ("release", str(card.release)),
+        ("architecture, recipe", f"{card.architecture}, {card.recipe}"),
+        ("input", card.input),
+        ("labels", f"{', '.join(card.labels)}; defective: {', '.join(card.defective)}"),
+        ("rejected from", f"{card.reject_at:.4f}; rechecked from {card.recheck_at:.4f}"),
+        ("thresholds chosen", card.thresholds_chosen),
+        ("size", f"{card.int8_bytes:,} bytes; float {card.float_bytes:,} bytes"),
+        ("operators, all int8", operators),
+        ("calibration", card.calibration),
+    ]
+
+
+def _set_section(one: SetParity) -> str:
+    rows = [
+        ("pictures", f"{one.pictures}, of them defective {one.defective}"),
+        ("accuracy, float", _interval(one.float_accuracy)),
+        ("accuracy, int8", _interval(one.int8_accuracy)),
+        ("defective ones passed, float", _interval(one.float_escapes)),
+        ("defective ones passed, int8", _interval(one.int8_escapes)),
+        ("new escapes; new false rejects", f"{one.new_escapes}; {one.new_false_rejects}"),
+        ("other answer at 0.5; at the thresholds", f"{one.disagreements}; {one.changed}"),
+        ("largest shift of a score", f"{one.worst_shift:.4f}, on {one.worst_picture}"),
+        ("pictures lost; allowed", f"{one.lost}; {one.allowed_loss}"),
+    ]
+    return f"<h3>{escape(one.name)}</h3><p>{escape(one.remark)}</p>{_table(rows)}"
+
+
+def _speed(latency: Latency | None) -> str:
+    if latency is None:
+        return "<p>Not measured here: <code>linewarden bench</code> does it on the device.</p>"
+    rows = [
+        ("invoke, float, median", f"{latency.float_ms:.2f} ms"),
+        ("invoke, int8, median", f"{latency.int8_ms:.2f} ms"),
+        ("measured on", f"{latency.machine}, threads {latency.threads}, {latency.runs} runs"),
+    ]
+    return _table(rows)
+
+
+def _interval(one: Share) -> str:
+    return (
+        f"{one.value:.2%} ({one.count} of {one.total}; 95 % interval by pictures "
+        f"{one.low:.2%} to {one.high:.2%})"
+    )
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f"<table>{''.join(cells)}</table>"

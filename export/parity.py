@@ -1,0 +1,164 @@
+"""Float against int8 on held-out pictures: what changed, and whether that may be shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bundle.manifest import OutputSpec, Thresholds
+from bundle.policy import Decision, decide, probabilities
+from export.errors import ParityError
+from export.interval import Share, share
+
+DEFAULT_BOUND = 0.003
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """One set of pictures that the run did not learn from, with both models' logits.
+
+    `defective` says what each picture is, `float_logits` and `int8_logits` have shape
+    (pictures, labels). `remark` says how far the set may be trusted.
+    """
+
+    name: str
+    remark: str
+    pictures: Sequence[str]
+    defective: NDArray[np.bool_]
+    float_logits: NDArray[np.float32]
+    int8_logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SetParity:
+    """What changed on one set. Accuracies and disagreements are at a score of 0.5.
+
+    `changed` counts other decisions at the manifest's thresholds. A new escape is a defective
+    picture that the float model did not pass and the int8 model does.
+    """
+
+    name: str
+    remark: str
+    pictures: int
+    defective: int
+    float_accuracy: Share
+    int8_accuracy: Share
+    float_escapes: Share
+    int8_escapes: Share
+    disagreements: int
+    changed: int
+    new_escapes: int
+    new_false_rejects: int
+    worst_shift: float
+    worst_picture: str
+    allowed_loss: int
+
+    @property
+    def lost(self) -> int:
+        """Return how many more pictures the int8 model gets wrong; negative where it gains."""
+        return self.float_accuracy.count - self.int8_accuracy.count
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether no more pictures were lost than are allowed."""
+        return self.lost <= self.allowed_loss
+
+
+@dataclass(frozen=True, slots=True)
+class ParityReport:
+    """The comparison over all held-out sets; `bound` is the allowed drop as a share of 1."""
+
+    bound: float
+    sets: tuple[SetParity, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the int8 model may stand in for the float model."""
+        return bool(self.sets) and all(one.passed for one in self.sets)
+
+    @property
+    def failure(self) -> str:
+        """Return what is wrong in one sentence; empty when nothing is."""
+        if not self.sets:
+            return "there are no held-out pictures to compare float and int8 on"
+        for one in self.sets:
+            if not one.passed:
+                return (
+                    f"on {one.name} int8 gets {one.lost} of {one.pictures} pictures more wrong "
+                    f"than float ({one.float_accuracy.value:.2%} to {one.int8_accuracy.value:.2%}"
+                    f"), and {one.allowed_loss} are allowed"
+                )
+        return ""
+
+
+def check_parity(
+    sets: Sequence[HeldOut],
+    defective: Sequence[int],
+    thresholds: Thresholds,
+    output: OutputSpec,
+    bound: float = DEFAULT_BOUND,
+) -> ParityReport:
+    """Compare the two models on every set; `defective` holds the positions of those labels.
+
+    A set may lose `bound` of its pictures, and one where that is less than one picture. Raises
+    ScoreError where a model gave no number.
+    """
+    return ParityReport(
+        bound, tuple(_compare(one, defective, thresholds, output, bound) for one in sets)
+    )
+
+
+def refuse_beyond(report: ParityReport) -> None:
+    """Raise ParityError unless the report passed."""
+    if not report.passed:
+        raise ParityError(
+            f"{report.failure}: export again with other calibration pictures or another recipe; "
+            "--force writes the bundle with this failure on its card"
+        )
+
+
+def _compare(
+    held_out: HeldOut,
+    defective: Sequence[int],
+    thresholds: Thresholds,
+    output: OutputSpec,
+    bound: float,
+) -> SetParity:
+    truth = held_out.defective
+    exact = _scores(held_out.float_logits, defective, output)
+    rounded = _scores(held_out.int8_logits, defective, output)
+    before = np.array([decide(score, thresholds) is Decision.PASS for score in exact], bool)
+    after = np.array([decide(score, thresholds) is Decision.PASS for score in rounded], bool)
+    changed = sum(
+        decide(one, thresholds) is not decide(other, thresholds)
+        for one, other in zip(exact, rounded, strict=True)
+    )
+    shifts = np.abs(exact - rounded)
+    return SetParity(
+        name=held_out.name,
+        remark=held_out.remark,
+        pictures=len(truth),
+        defective=int(truth.sum()),
+        float_accuracy=share(int(((exact >= 0.5) == truth).sum()), len(truth)),
+        int8_accuracy=share(int(((rounded >= 0.5) == truth).sum()), len(truth)),
+        float_escapes=share(int((before & truth).sum()), int(truth.sum())),
+        int8_escapes=share(int((after & truth).sum()), int(truth.sum())),
+        disagreements=int(((exact >= 0.5) != (rounded >= 0.5)).sum()),
+        changed=changed,
+        new_escapes=int((~before & after & truth).sum()),
+        new_false_rejects=int((before & ~after & ~truth).sum()),
+        worst_shift=float(shifts.max()),
+        worst_picture=held_out.pictures[int(shifts.argmax())],
+        allowed_loss=max(1, int(bound * len(truth))),
+    )
+
+
+def _scores(
+    logits: NDArray[np.float32], defective: Sequence[int], output: OutputSpec
+) -> NDArray[np.float64]:
+    chances = probabilities(logits, output.temperature)
+    scores: NDArray[np.float64] = chances[:, list(defective)].sum(axis=1)
+    return scores

@@ -1,0 +1,98 @@
+"""What the report card says, and that no text can break out of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bundle.manifest import OutputSpec, Thresholds
+from export.card import Card, write_card
+from export.latency import Latency
+from export.operators import QuantizedFacts
+from export.parity import HeldOut, check_parity
+
+EVIL = '<script>alert("x")</script>&\'"'
+
+
+def make_card(text: str = "plain", *, failing: bool = False) -> Card:
+    """Return a card with this text wherever a text may stand."""
+    defective = np.ones(4, bool)
+    exact = np.array([[2.0, 0.0]] * 4, np.float32)
+    held_out = HeldOut(text, text, [text] * 4, defective, exact, -exact if failing else exact)
+    thresholds = Thresholds(reject_at=0.5, recheck_at=0.4, chosen="x")
+    return Card(
+        name=text,
+        version=text,
+        release=3,
+        architecture=text,
+        recipe=text,
+        labels=(text, "ok"),
+        defective=(text,),
+        reject_at=0.5,
+        recheck_at=0.4,
+        thresholds_chosen=text,
+        input=text,
+        float_bytes=8_000_000,
+        int8_bytes=2_700_000,
+        quantized=QuantizedFacts({text: 35}, "int8", 0.02),
+        calibration=text,
+        parity=check_parity([held_out], (0,), thresholds, OutputSpec()),
+        latency=Latency(20.5, 10.25, 1, 50, text),
+        data=text,
+        note=text,
+    )
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_no_text_can_break_out_of_the_page(failing):
+    """Names, notes and remarks come from people: all of them are escaped."""
+    page = write_card(make_card(EVIL, failing=failing))["card.html"].decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert EVIL not in page
+
+
+def test_the_page_needs_nothing_from_outside():
+    """The card opens on a machine without a network."""
+    page = write_card(make_card())["card.html"].decode()
+    assert not re.search(r"https?:|src=|href=|@import|url\(", page)
+
+
+def test_the_page_shows_the_figures():
+    """Accuracy with its interval, sizes, operators and latency are there."""
+    page = write_card(make_card())["card.html"].decode()
+    assert "100.00% (4 of 4" in page
+    assert "2,700,000 bytes" in page
+    assert "plain 35" in page
+    assert "10.25 ms" in page
+
+
+def test_a_failure_stands_at_the_top():
+    """A bundle written by force says so before anything else."""
+    page = write_card(make_card(failing=True))["card.html"].decode()
+    assert 0 < page.index("Written by force") < page.index("<h2>")
+
+
+def test_latency_that_was_not_measured_is_not_made_up():
+    """Without a measurement the page names the command that makes one."""
+    page = write_card(replace(make_card(), latency=None))["card.html"].decode()
+    assert "linewarden bench" in page
+    assert " ms" not in page
+
+
+def test_the_json_holds_the_same_facts():
+    """A program finds what the page shows."""
+    facts = json.loads(write_card(make_card(failing=True))["card.json"])
+    assert facts["int8_bytes"] == 2_700_000
+    assert facts["parity"]["passed"] is False
+    assert "more wrong" in facts["parity"]["failure"]
+    assert facts["parity"]["sets"][0]["int8_accuracy"]["count"] == 0
+
+
+def test_equal_cards_give_equal_bytes():
+    """Nothing on the card depends on when it was written."""
+    assert write_card(make_card()) == write_card(make_card())

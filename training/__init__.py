@@ -1,0 +1,1 @@
+"""What runs on the workstation: from folders of pictures to a run folder with honest figures."""
