@@ -212,7 +212,13 @@ class Ledger:
         return tuple(text for _, text in self._found)
 
     def _open(self, *, trusted: bool) -> None:
-        opened = open_file(self._folder, self._clock, self._host_boot, trusted=trusted)
+        opened = open_file(
+            self._folder,
+            self._clock,
+            self._host_boot,
+            checkpoint_pages=self._ballast.wal_pages,
+            trusted=trusted,
+        )
         self._found = opened.findings
         self.epoch = opened.epoch
         self._reservation = Reservation(self._folder, opened.marks, self._clock)
@@ -220,7 +226,9 @@ class Ledger:
             self._writer = Writer(
                 self._folder, opened, self._reservation, self._ballast, self._writing
             )
-            self._outbox = Outbox(self._folder / LEDGER_NAME, opened.host_boot, self._writing)
+            self._outbox = Outbox(
+                self._folder / LEDGER_NAME, opened.host_boot, self._ballast, self._writing
+            )
         except (LedgerError, sqlite3.Error) as error:
             opened.writer.close()
             raise LedgerError(f"cannot open the ledger in {self._folder}: {error}") from error

@@ -14,6 +14,8 @@ LEDGER_NAME = "ledger.sqlite"
 LOCK_NAME = "ledger.lock"
 BALLAST_NAME = "ballast"
 ASIDE_PREFIX = "aside-"
+PAGE_BYTES = 4096
+FEWEST_WAL_PAGES = 128
 
 
 def sync_folder(folder: Path) -> None:
@@ -98,6 +100,11 @@ class Ballast:
     def __init__(self, folder: Path, size: int) -> None:
         self._path = folder / BALLAST_NAME
         self._size = size
+
+    @property
+    def wal_pages(self) -> int:
+        """Return how large the -wal may grow so that moving it needs no more than the ballast."""
+        return max(FEWEST_WAL_PAGES, self._size * 3 // 4 // PAGE_BYTES)
 
     def restore(self) -> bool:
         """Take up the room; False when there is not enough."""

@@ -23,9 +23,6 @@ from agent.ledger_schema import (
 )
 from agent.ledger_sequence import BLOCK, Marks, read_marks
 
-# The recorder's own checkpoints are the second line: `Outbox.tidy` runs them on another lane.
-WRITER_CHECKPOINT_PAGES = 8000
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -39,10 +36,13 @@ class Opened:
     findings: tuple[tuple[str, str], ...]
 
 
-def open_file(folder: Path, clock: Clock, host_boot: str, *, trusted: bool) -> Opened:
+def open_file(
+    folder: Path, clock: Clock, host_boot: str, *, checkpoint_pages: int, trusted: bool
+) -> Opened:
     """Open the ledger in `folder` for writing. Raises LedgerError.
 
-    `trusted` skips the slow check of all pages after a clean stop.
+    The -wal may grow to `checkpoint_pages`. `trusted` skips the slow check of all pages after a
+    clean stop.
     """
     path = folder / LEDGER_NAME
     marks = read_marks(folder)
@@ -55,7 +55,8 @@ def open_file(folder: Path, clock: Clock, host_boot: str, *, trusted: bool) -> O
             findings.append(
                 ("ledger_aside", f"the ledger {fault}; it lies in {aside.name}, a new one is begun")
             )
-        return _open_sound(path, marks, host_boot, findings)
+        writer = connect(path, synchronous="FULL", checkpoint_pages=checkpoint_pages)
+        return _open_sound(writer, path, marks, host_boot, findings)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"cannot open the ledger {path}: {error}") from error
 
@@ -94,9 +95,12 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def _open_sound(
-    path: Path, marks: Marks | None, host_boot: str, findings: list[tuple[str, str]]
+    writer: sqlite3.Connection,
+    path: Path,
+    marks: Marks | None,
+    host_boot: str,
+    findings: list[tuple[str, str]],
 ) -> Opened:
-    writer = connect(path, synchronous="FULL", checkpoint_pages=WRITER_CHECKPOINT_PAGES)
     try:
         if not tables(writer):
             create(writer, secrets.token_hex(4))

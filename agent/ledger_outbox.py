@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import LedgerError
+from agent.ledger_disk import Ballast
 from agent.ledger_rows import EventRow, ResultRow
-from agent.ledger_schema import connect, transaction
+from agent.ledger_schema import connect, is_full, transaction
 from agent.records import OutcomeCode, Reason, VerdictKind
 
 CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -48,9 +49,12 @@ class Outbox:
     it is exact, where SQLite would poll.
     """
 
-    def __init__(self, path: Path, host_boot: int, writing: threading.Lock) -> None:
+    def __init__(
+        self, path: Path, host_boot: int, ballast: Ballast, writing: threading.Lock
+    ) -> None:
         self._path = path
         self._host_boot = host_boot
+        self._ballast = ballast
         self._writing = writing
         self._using = threading.Lock()
         self._results: set[int] = set()
@@ -122,7 +126,7 @@ class Outbox:
         return True
 
     def close(self) -> None:
-        """Write marks that are still to be written, if that works, and close."""
+        """Close the connection."""
         with self._using:
             self._connection.close()
 
@@ -151,14 +155,29 @@ class Outbox:
             raise self._error("read", error) from error
 
     def _write_marks(self) -> None:
+        try:
+            self._mark_all()
+        except sqlite3.Error as error:
+            # Only what is marked may be deleted: on a full disk the marks come before the room.
+            if not is_full(error) or not self._ballast.release():
+                raise self._error("mark rows as published in", error) from error
+            self._mark_with_ballast()
+
+    def _mark_with_ballast(self) -> None:
+        try:
+            self._mark_all()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise self._error("mark rows as published in", error) from error
+        finally:
+            self._ballast.restore()
+
+    def _mark_all(self) -> None:
         def work() -> None:
             self._connection.executemany(MARK_RESULT, [(seq,) for seq in self._results])
             self._connection.executemany(MARK_EVENT, [(number,) for number in self._events])
 
-        try:
-            transaction(self._connection, work)
-        except sqlite3.Error as error:
-            raise self._error("mark rows as published in", error) from error
+        transaction(self._connection, work)
 
     def _error(self, deed: str, error: sqlite3.Error | ValueError) -> LedgerError:
         return LedgerError(f"cannot {deed} the ledger {self._path}: {error}")

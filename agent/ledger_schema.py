@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 APPLICATION_ID = 0x4C575244  # "LWRD"
 SCHEMA_VERSION = 1
 BUSY_S = 5.0
+WAL_KEPT_BYTES = 1024 * 1024  # the -wal shrinks to this when it begins anew
 
 # `tally` keeps the balance: triggers write it in the same transaction as the row, so that it is
 # exact at every moment and costs no scan. `turn` tells lives of a controller apart whose 16-bit
@@ -116,6 +118,7 @@ def connect(path: Path, *, synchronous: str, checkpoint_pages: int) -> sqlite3.C
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").fetchone()
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}").fetchone()
     except sqlite3.Error:
         connection.close()
         raise
@@ -140,6 +143,13 @@ def transaction(connection: sqlite3.Connection, work: Callable[[], T]) -> T:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
     return result
+
+
+def is_full(error: Exception) -> bool:
+    """Tell whether an error means that there is no room on the disk."""
+    if isinstance(error, OSError):
+        return error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return "full" in str(error)
 
 
 def pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from agent.ledger_apply import apply_batch
 from agent.ledger_disk import LEDGER_NAME, Ballast
 from agent.ledger_open import Opened, note, settle
 from agent.ledger_rows import Balance, LedgerWrite, OpenPart, Written
-from agent.ledger_schema import pragma, transaction
+from agent.ledger_schema import is_full, pragma, transaction
 from agent.ledger_sequence import Reservation
 
 ROOM_BYTES = 1024 * 1024
@@ -89,8 +88,9 @@ class Writer:
             try:
                 return self._commit(batch)
             except FAULTS as error:
-                if not _is_full(error) or not self._make_room():
+                if not is_full(error):
                     raise self._error(error) from error
+                self._make_room()
             return self._guarded(lambda: self._commit(batch))
 
     def complete_stale(self, before_ns: int, first_seq: int, opened_ns: int) -> int:
@@ -172,7 +172,10 @@ class Writer:
         return deleted
 
     def _make_room(self) -> bool:
-        """Use the ballast, since a full disk refuses DELETE and checkpoint as well."""
+        """Use the ballast, since a full disk refuses DELETE and checkpoint as well.
+
+        Moving the -wal alone gives room already: it holds many versions of the same page.
+        """
         self._ballast.release()
         page_bytes = pragma(self._connection, "page_size")
         try:
@@ -198,11 +201,5 @@ class Writer:
             raise self._error(error) from error
 
     def _error(self, error: Exception) -> LedgerError:
-        advice = ": free space on its disk" if _is_full(error) else ""
+        advice = ": free space on its disk" if is_full(error) else ""
         return LedgerError(f"cannot write the ledger {self._folder / LEDGER_NAME}: {error}{advice}")
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return "full" in str(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,8 +22,15 @@ from export.errors import ExportError
 from export.golden_frames import golden_frames
 from export.latency import measure_latency
 from export.operators import check_quantized
-from export.parity import DEFAULT_BOUND, HeldOut, ParityReport, check_parity, refuse_beyond
-from export.pictures import ExportPictures, PictureSet, sort_pictures
+from export.parity import (
+    DEFAULT_BOUND,
+    HeldOut,
+    ParityReport,
+    check_parity,
+    defect_scores,
+    refuse_beyond,
+)
+from export.pictures import VALIDATION, ExportPictures, PictureSet, sort_pictures
 from export.quantize import to_int8
 from export.quiet import begin_log, converter_output
 from export.runtime import FlatbufferModel
@@ -31,6 +38,7 @@ from training.backend import start_backend
 from training.networks.catalogue import find_network, network_names
 from training.pictures import load_picture
 from training.run_folder import RunCard, RunFolder
+from training.threshold import choose_thresholds
 
 LOG = "export.log"
 RECIPES = ("int8",)
@@ -111,7 +119,11 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     models = _convert(folder, card, pictures, steps)
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
         judges = _Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
-    parity = _compare(judges, pictures, draft, options.bound, steps)
+    sets = _judge_sets(judges, pictures, draft, steps)
+    draft = _with_own_thresholds(draft, sets, folder.read_options().wanted_escape_rate)
+    parity = check_parity(
+        sets, draft.defective_indices, draft.thresholds, draft.output, options.bound
+    )
     if not options.force:
         refuse_beyond(parity)
     return _write(options, draft, models, parity, frames)
@@ -150,14 +162,30 @@ def _convert(folder: RunFolder, card: RunCard, pictures: ExportPictures, steps: 
     return Models(exact, int8, facts, text)
 
 
-def _compare(
-    judges: _Judges, pictures: ExportPictures, draft: Manifest, bound: float, steps: Steps
-) -> ParityReport:
+def _judge_sets(
+    judges: _Judges, pictures: ExportPictures, draft: Manifest, steps: Steps
+) -> list[HeldOut]:
     sets = []
     for one in pictures.held_out:
         steps.step(f"Comparing float and int8 on {one.name}", len(one.pictures))
         sets.append(_judge(one, pictures.root, draft, judges, steps))
-    return check_parity(sets, draft.defective_indices, draft.thresholds, draft.output, bound)
+    return sets
+
+
+def _with_own_thresholds(
+    draft: Manifest, sets: Sequence[HeldOut], wanted_escape_rate: float
+) -> Manifest:
+    """Choose the thresholds anew on the validation scores of the int8 model, which will judge.
+
+    Those of the run were chosen on the float model: a defective part just above its threshold
+    would lie just below after rounding.
+    """
+    for one in sets:
+        if one.name == VALIDATION and 0 < int(one.defective.sum()) < len(one.defective):
+            scores = defect_scores(one.int8_logits, draft.defective_indices, draft.output)
+            chosen = choose_thresholds(scores, one.defective, wanted_escape_rate)
+            return draft.model_copy(update={"thresholds": chosen})
+    return draft
 
 
 def _judge(

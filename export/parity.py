@@ -128,8 +128,8 @@ def _compare(
     bound: float,
 ) -> SetParity:
     truth = held_out.defective
-    exact = _scores(held_out.float_logits, defective, output)
-    rounded = _scores(held_out.int8_logits, defective, output)
+    exact = defect_scores(held_out.float_logits, defective, output)
+    rounded = defect_scores(held_out.int8_logits, defective, output)
     before = np.array([decide(score, thresholds) is Decision.PASS for score in exact], bool)
     after = np.array([decide(score, thresholds) is Decision.PASS for score in rounded], bool)
     changed = sum(
@@ -156,9 +156,10 @@ def _compare(
     )
 
 
-def _scores(
+def defect_scores(
     logits: NDArray[np.float32], defective: Sequence[int], output: OutputSpec
 ) -> NDArray[np.float64]:
+    """Return the defect score of each picture from logits of shape (pictures, labels)."""
     chances = probabilities(logits, output.temperature)
     scores: NDArray[np.float64] = chances[:, list(defective)].sum(axis=1)
     return scores

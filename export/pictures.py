@@ -11,6 +11,7 @@ from training.dataset import Picture, has_sides, read_index
 from training.run_folder import PictureLists
 
 MIN_FOUND_SHARE = 0.9
+VALIDATION = "validation"
 
 _VALIDATION = (
     "Not learned from, but the run chose its best epoch and its thresholds by them. Whether they "
@@ -63,7 +64,7 @@ def sort_pictures(root: Path, lists: PictureLists, labels: Sequence[str]) -> Exp
     unseen = tuple(one for one in tested if one.sha256 not in lists.seen)
     dropped = len(tested) - len(unseen)
     sets = (
-        PictureSet("validation", _VALIDATION, validation),
+        PictureSet(VALIDATION, _VALIDATION, validation),
         PictureSet("test", f"{_TEST} Left out as seen: {dropped}.", unseen),
     )
     held_out = tuple(one for one in sets if one.pictures)

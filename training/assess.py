@@ -54,12 +54,13 @@ def evaluate_judge(
     truth = _truth(judge, index, pictures, defective)
     advance = None if begin is None else begin(len(pictures))
     scores = score_pictures(judge, root, pictures, advance)
+    limits = judge.thresholds
     frame = (judge.input.frame_height, judge.input.frame_width)
     return Evaluation(
         title=judge.title,
         side=side,
         metrics=measure_scores(scores, truth),
-        at_thresholds=judge.thresholds and count_band(scores, truth, judge.thresholds),
+        at_thresholds=None if limits is None else count_band(scores, truth, limits),
         fingerprint=index.fingerprint,
         excluded_seen=0 if include_seen else len(known),
         included_seen=len(known) if include_seen else 0,

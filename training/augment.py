@@ -11,9 +11,7 @@ from training.config import Augmentation
 Pixels = NDArray[np.uint8]
 
 
-def augment_picture(
-    pixels: Pixels, options: Augmentation, random: np.random.Generator
-) -> Pixels:
+def augment_picture(pixels: Pixels, options: Augmentation, random: np.random.Generator) -> Pixels:
     """Return a varied copy of a prepared picture of shape (height, width, channels).
 
     Whatever lies within the circle that fits the picture stays in it: the picture is turned about

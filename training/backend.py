@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from training.errors import ModelError
 
 # The numbers of glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
@@ -15,7 +18,12 @@ _PAD_BYTES = 2**28
 
 
 def start_backend() -> None:
-    """Import Keras and make its first tensor; call it before anything else imports Keras."""
+    """Import Keras and make its first tensor; call it before anything else imports Keras.
+
+    Raises ModelError where it is not installed.
+    """
+    if importlib.util.find_spec("keras") is None:
+        raise ModelError("Keras is not installed here: pip install 'linewarden[train]'")
     keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow greets with lines about missing GPUs that no log level holds back.
@@ -39,7 +47,8 @@ def keep_freed_memory() -> bool:
         (_TRIM_THRESHOLD, _KEEP_BYTES),
         (_TOP_PAD, _PAD_BYTES),
     )
-    return all([mallopt(key, value) == 1 for key, value in settings])
+    results = [mallopt(key, value) for key, value in settings]
+    return all(result == 1 for result in results)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._root, self._pictures, self._spec = root, tuple(pictures), spec
         self._places = {label: place for place, label in enumerate(labels)}
         self._batch, self._seed, self._augmentation = batch, seed, augmentation
-        self._weights = {label: 1.0 for label in labels} if weights is None else dict(weights)
+        self._weights = dict.fromkeys(labels, 1.0) if weights is None else dict(weights)
         self._epoch = 0
         self._order = np.arange(len(self._pictures))
 
@@ -55,7 +56,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = shuffler.permutation(len(self._pictures))
 
     def __len__(self) -> int:
-        return -(-len(self._pictures) // self._batch)
+        return math.ceil(len(self._pictures) / self._batch)
 
     def __getitem__(self, step: int) -> Batch:
         places = self._order[step * self._batch : (step + 1) * self._batch]

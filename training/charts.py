@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -109,7 +110,7 @@ def draw_scores(scores: Scores, truth: Truth, band: BandCounts | None = None) ->
 
 
 def _mark_phases(axes: Axes, history: Sequence[EpochRecord]) -> None:
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in pairwise(history):
         if before.phase != after.phase:
             axes.axvline(after.epoch - 0.5, color="grey", linestyle=":")
 

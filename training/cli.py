@@ -13,6 +13,7 @@ from training.errors import RunError
 
 if TYPE_CHECKING:
     from training.assess import Evaluation
+    from training.dataset import Side
     from training.scoring import Judge
 
 
@@ -22,6 +23,12 @@ class Split(str, Enum):
     TRAIN = "train"
     TEST = "test"
     ALL = "all"
+
+    @property
+    def side(self) -> Side:
+        """Return it as the index names it."""
+        sides: dict[str, Side] = {"train": "train", "test": "test", "all": "all"}
+        return sides[self.value]
 
 
 def train(
@@ -108,15 +115,13 @@ def evaluate(
 
     Example: linewarden evaluate --bundle castings.lwb --data ../castings --json
     """
-    if (bundle is None) == (run is None):
+    if bundle is not None and run is not None:
         raise typer.BadParameter("give one of --bundle and --run")
     from training.assess import evaluate_judge, evaluation_json
 
     judge = _open_judge(bundle, run, threads)
-    side = None if split is None else split.value
-    evaluation = evaluate_judge(
-        judge, data, side, defective=defective, include_seen=include_seen
-    )
+    side = None if split is None else split.side
+    evaluation = evaluate_judge(judge, data, side, defective=defective, include_seen=include_seen)
     if as_json:
         print(json.dumps(evaluation_json(evaluation), indent=1))
     _say_warnings(evaluation)
@@ -189,10 +194,11 @@ def _open_judge(bundle: Path | None, run: Path | None, threads: int) -> Judge:
 
     if bundle is not None:
         return open_bundle_judge(bundle, threads)
+    if run is None:
+        raise typer.BadParameter("give one of --bundle and --run")
     from training.backend import start_backend
     from training.run_folder import RunFolder
 
-    assert run is not None
     start_backend()
     return open_run_judge(RunFolder(run))
 

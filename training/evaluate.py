@@ -60,9 +60,7 @@ class BandCounts:
     good: int
 
 
-def measure_scores(
-    scores: Scores, truth: Truth, threshold: float = DECISION_THRESHOLD
-) -> Metrics:
+def measure_scores(scores: Scores, truth: Truth, threshold: float = DECISION_THRESHOLD) -> Metrics:
     """Return all metrics, a picture being called defective from `threshold` on."""
     called = scores >= threshold
     tp, fn = int((called & truth).sum()), int((~called & truth).sum())

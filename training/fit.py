@@ -65,9 +65,7 @@ def cosine_rate(peak: float, step: int, steps: int) -> float:
     return peak * 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _fit_phase(
-    job: Job, folder: RunFolder, progress: FitProgress, state: FitState
-) -> FitState:
+def _fit_phase(job: Job, folder: RunFolder, progress: FitProgress, state: FitState) -> FitState:
     phase = job.phases[state.phase]
     spec = phase_spec(job.spec, phase)
     model = _phase_model(job, folder, state, phase, spec)

@@ -31,7 +31,7 @@ class FitProgress:
         self._epoch_begun_s, self._epoch_pictures = self._begun_s, 0
         self._name, self._pictures, self._lines = "", 0, 0
 
-    def __enter__(self) -> FitProgress:
+    def __enter__(self) -> FitProgress:  # noqa: PYI034 - Self needs Python 3.11
         self._bar.start()
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -56,8 +56,6 @@ class TfliteModel:
 
 def _interpreter_class() -> Any:
     for name in _RUNTIMES:
-        try:
+        if importlib.util.find_spec(name.partition(".")[0]) is not None:
             return importlib.import_module(name).Interpreter
-        except ImportError:
-            continue
-    raise ModelError(f"a TFLite model needs one of {' or '.join(_RUNTIMES)}: install one of them")
+    raise ModelError("a TFLite model needs ai-edge-litert or tflite-runtime: install one of them")

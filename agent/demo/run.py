@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import signal
 import tempfile
 import threading
@@ -68,7 +69,9 @@ def run_demo(options: DemoOptions) -> bool:
         config = write_config(options, bundle, folder, broker, clock)
         console.print(
             f"model {archive.title} ({archive.size / 1e6:.1f} MB), gate on a pty, "
-            f"{broker.name} on 127.0.0.1:{broker.port}, configuration {folder / 'agent.toml'}"
+            f"{broker.name} on 127.0.0.1:{broker.port}, configuration {folder / 'agent.toml'}",
+            highlight=False,
+            soft_wrap=True,
         )
         topics = Topics(config.station)
         subscriber = Subscriber(broker.port, topics.result, broker.version)
@@ -81,7 +84,7 @@ def run_demo(options: DemoOptions) -> bool:
     if options.as_json:
         print(summary.to_json())  # noqa: T201 - the answer for a program
     else:
-        console.print(summary.to_text())
+        console.print(summary.to_text(), highlight=False, soft_wrap=True)
     return summary.kept_promises
 
 
@@ -136,8 +139,10 @@ class _Line:
         canvas.print("$ make demo", style="bold")
         canvas.print(draw(self._last or self._scene()))
         canvas.print(summary.to_text(), highlight=False)
+        svg = canvas.export_svg(title="linewarden demo")
         try:
-            canvas.save_svg(str(path), title="linewarden demo")
+            # Without the fonts that Rich would fetch from the network.
+            path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL), "utf-8")
         except OSError as error:
             raise DemoError(f"--picture {path}: {error.strerror}") from error
 
@@ -150,7 +155,7 @@ class _Line:
     def _show_plain(self, console: Console) -> None:
         while not self._over():
             self._stop.wait(PLAIN_EVERY_S)
-            console.print(progress_line(self._scene()), highlight=False)
+            console.print(progress_line(self._scene()), highlight=False, soft_wrap=True)
 
     def _over(self) -> bool:
         belt = self._config.belt

@@ -79,12 +79,12 @@ def _numbers(scene: Scene) -> Table:
     table = Table.grid(padding=(0, 3))
     snapshot = scene.snapshot
     in_work = snapshot.triggers - sum(snapshot.verdicts.values())
-    balance = Text(f"{snapshot.triggers} parts = ")
+    balance = Text.assemble(f"{snapshot.triggers} parts = ")
     for number, (kind, count) in enumerate(snapshot.verdicts.items()):
-        balance.append(" + " if number else "")
-        balance.append(f"{count} {LOOKS[kind][0]} {kind.value}", LOOKS[kind][1])
-    balance.append(f" + {in_work} in work", "dim")
+        balance.append_text(Text(" + " if number else ""))
+        balance.append_text(Text(f"{count} {kind.value}", LOOKS[kind][1]))
     table.add_row("balance", balance)
+    table.add_row("in work", str(in_work))
     table.add_row("rate", f"{snapshot.parts_per_s:.1f} parts/s")
     for name, latency in (
         ("trigger → verdict at the gate", snapshot.trigger_to_verdict),

@@ -174,12 +174,22 @@ class Session:
     def _watch_clock(self, now_ns: int) -> None:
         if self._steps != self._sync.steps:
             self._steps = self._sync.steps
-            self._book.void()
+            self._forsake()
         in_step = self._sync.in_step(now_ns)
         if self._in_step and not in_step and self.stage is Stage.RUNNING:
             text = "the gate controller's clock is out of step: rejecting until it is back"
             self._events.append(GateNotice("gate_clock", text))
         self._in_step = in_step
+
+    def _forsake(self) -> None:
+        """End a conversation with a controller whose windows have moved with its clock.
+
+        Good-bye takes the permissions back which it already has.
+        """
+        self._book.void()
+        self._sync.reset()
+        self.lost = "the controller's clock has jumped"
+        self.leave()
 
     def _on_hello(self, hello: messages.Hello, now_ns: int) -> None:
         if hello.boot == self._link.boot:
@@ -228,9 +238,7 @@ class Session:
             return
         at_ns = self._sync.to_host_ns(trigger.tick)
         if at_ns > now_ns + self._terms.config.guard_us * 250 and self.up(now_ns):
-            # A part cannot come from the future: the controller's clock has jumped.
-            self._sync.reset()
-            self._book.void()
+            self._forsake()  # a part cannot come from the future
         if trigger.barred is OutcomeKind.NONE and self.up(now_ns):
             self._book.enliven(trigger.part)
         self._events.append(Trigger(self._link.peer or 0, trigger.part, at_ns))

@@ -216,7 +216,7 @@ class GateLane(Lane):
         self._record(GateOutcome(trigger.boot, trigger.part, code, self.clock.now_ns()))
 
     def _take_notice(self, notice: GateNotice) -> None:
-        self.state = notice.kind
+        self.state = "in step" if notice.kind == "gate_back" else notice.text
         self._record(Event(notice.kind, notice.text, self.clock.now_ns()))
 
     def _record(self, item: ToRecorder) -> None:

@@ -35,7 +35,7 @@ class Firmware:
         self._ready = self._stuck = False
         self._faults = self._told_faults = Faults(0)
         self._pinged_us: int | None = None
-        self._announce_us = now_us
+        self._announce_us = self._now_us = now_us
         self._handlers: dict[type[messages.Message], Callable[[Any, int], None]] = {
             messages.Hello: self._on_hello,
             messages.Config: self._on_config,
@@ -101,6 +101,9 @@ class Firmware:
 
     def advance(self, now_us: int) -> None:
         """Do all that is due by now, each thing as of its own moment and in order."""
+        if now_us < self._now_us:  # a clock that goes back has moved all windows
+            self._tracker.bar(OutcomeKind.FAULT, now_us)
+        self._now_us = now_us
         while (due_us := self.deadline_us) is not None and due_us <= now_us:
             self._report(self._tracker.advance(due_us))
             if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:

@@ -45,6 +45,8 @@ def _scratch(rng: np.random.Generator, scene: Scene) -> None:
     step = (length / 2 * math.cos(heading), length / 2 * math.sin(heading))
     rows, columns = scene.patch(x, y, length / 2 + 3)
     patch = scene.image[rows, columns]
+    if not patch.size:
+        return  # it lies beyond the picture
     line = np.zeros(patch.shape, np.uint8)
     ends = [
         (

@@ -94,6 +94,22 @@ def test_times_come_from_the_clock_that_is_given(bundle):
     assert (found.size_bytes, found.model_bytes) == (bundle.stat().st_size, len(MODEL))
 
 
+def test_preparing_is_not_counted_as_invoking(bundle):
+    """The time between taking the buffer and running the model belongs to prepare alone."""
+    clock = ManualClock()
+
+    class SlowBuffer(ScriptedEngine):
+        def input_view(self):
+            clock.advance(2_000_000)
+            return super().input_view()
+
+    def open_engine(driver, model, threads):
+        return SlowBuffer([(1.0, 0.0)], 32, 32, 1, lambda: clock.advance(5_000_000))
+
+    (found,) = measure_bundles([bundle], open_engine, clock, runs=3)
+    assert (found.prepare_ms.p50, found.invoke_ms.p50) == (2.0, 5.0)
+
+
 def test_a_rare_slow_part_shows_in_the_percentiles(bundle):
     """One in twenty at ten times the time is in p99 and not in p50."""
     clock, calls = ManualClock(), iter(range(1000))

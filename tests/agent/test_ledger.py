@@ -45,11 +45,12 @@ class Line:
         self.boot = 77
         self.count = 0
         self.host_boot = "boot-a"
+        self.ballast_bytes = 4096
         self.ledger = self.open()
 
     def open(self) -> Ledger:
         self.ledger = open_ledger(
-            self.folder, self.clock, host_boot=self.host_boot, ballast_bytes=4096
+            self.folder, self.clock, host_boot=self.host_boot, ballast_bytes=self.ballast_bytes
         )
         return self.ledger
 
@@ -470,12 +471,17 @@ def test_reopening_keeps_parts_in_work(line: Line) -> None:
 
 def test_the_wal_is_moved_by_the_telemetry_lane(line: Line) -> None:
     """Checkpoints cost two syncs; they are kept out of the recorder's commits."""
+    line.ledger.close()
+    line.ballast_bytes = 8 * 1024 * 1024  # allows a -wal of 6 MiB
+    line.open()
     assert not line.ledger.tidy()
     wal = line.folder / "ledger.sqlite-wal"
     while wal.stat().st_size < 4 * 1024 * 1024:
         line.ledger.write([OpenPart(line.part(), 0) for _ in range(500)])
     assert line.ledger.tidy()
     line.opened()
+    assert wal.stat().st_size <= 1024 * 1024
+    assert not line.ledger.tidy()
     assert line.ledger.balance().holds
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,6 +22,10 @@ RECIPE = (
 )
 
 _STEM = "Conv1"
+_ONLINE = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+)
 
 
 def load_backbone(model: Any, weights: str) -> None:
@@ -27,12 +34,15 @@ def load_backbone(model: Any, weights: str) -> None:
     For gray pictures the first kernel is summed over its three channels, which is exact: they
     would all see the same value. Raises WeightsError.
     """
+    online = weights == "imagenet"
+    if online:
+        _check_reach()
     donor = keras.applications.MobileNetV2(
         include_top=False,
-        weights=_fetch("imagenet") if weights == "imagenet" else None,
-        input_shape=(96, 96, 3),
+        weights="imagenet" if online else None,
+        input_shape=(224, 224, 3),
     )
-    if weights != "imagenet":
+    if not online:
         _load_file(donor, weights)
     gray = model.input_shape[-1] == 1
     for layer in donor.layers:
@@ -70,11 +80,15 @@ def _load_file(donor: Any, file: str) -> None:
         ) from error
 
 
-def _fetch(name: str) -> str:
-    """Return the name, once Keras has the file: offline that fails with one clear line."""
+def _check_reach() -> None:
+    """Refuse in one line what Keras would report as a bare Exception: no way to its weights."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    if (home / "models" / _ONLINE.rpartition("/")[2]).exists():
+        return
     try:
-        keras.applications.MobileNetV2(include_top=False, weights=name, input_shape=(96, 96, 3))
-    except (OSError, ValueError) as error:
-        # Keras wraps what the network said into a bare Exception, or lets an OSError through.
-        raise WeightsError("cannot download Keras's weights: give --weights FILE.h5") from error
-    return name
+        urllib.request.urlopen(_ONLINE, timeout=20).close()
+    except OSError as error:
+        raise WeightsError(
+            "cannot download Keras's weights of MobileNetV2: give --weights FILE.h5, "
+            "or --weights none to train from scratch"
+        ) from error
