@@ -1,18 +1,38 @@
 """The import rules of pyproject.toml hold."""
 
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
+
 
 def test_packages_import_only_what_they_may(capfd):
     """The contracts of import-linter are kept."""
     from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-    status = lint_imports(config_filename=str(Path(__file__).parents[1] / "pyproject.toml"))
+    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"))
     assert status == EXIT_STATUS_SUCCESS, capfd.readouterr().out
+
+
+@pytest.fixture
+def run_python():
+    """Return a function that runs code in a fresh interpreter, in the project's root."""
+
+    def run(code):
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+
+    return run
 
 
 @pytest.mark.parametrize("package", ["agent", "bundle", "deploy"])

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from agent import config
 from agent.cameras.pace import FramePace
-from agent.cameras.pictures import PictureFolder
 from agent.clock import Clock
 from agent.errors import CameraError
+from agent.picture_folder import PictureFolder
 from agent.records import Frame
 from agent.sim.belt import Belt
 
@@ -21,14 +21,6 @@ _GONE = 0.75
 _EMPTY_TONE = 128  # one tone all over: the agent calls such a frame blank and judges nothing
 
 _log = logging.getLogger(__name__)
-
-
-def replay_order(folder: Path, order: str, seed: int) -> list[Path]:
-    """Return which picture each part shows: part k the one at k modulo their number.
-
-    `order` is "name" or "shuffled". Raises CameraError.
-    """
-    return PictureFolder(folder, order, seed).paths
 
 
 class ReplayCamera:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.config import Config, ReplayCamera, SimCamera
+from agent.picture_folder import replay_order
 from bundle.manifest import Manifest
 
 Truth = Callable[[int], bool | None]
@@ -26,8 +27,6 @@ def belt_truth(config: Config, manifest: Manifest) -> Truth:
 
 
 def _folder_truth(camera: ReplayCamera, seed: int, manifest: Manifest) -> Truth:
-    from agent.cameras.replay import replay_order
-
     order = replay_order(Path(camera.folder), camera.order, seed)
     known = {label: label in manifest.defective for label in manifest.labels}
     labels = [known.get(path.parent.name) for path in order]

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import config
-from agent.cameras.replay import ReplayCamera, replay_order
+from agent.cameras.replay import ReplayCamera
 from agent.clock import ManualClock
 from agent.errors import CameraError
+from agent.picture_folder import replay_order
 from agent.quality import frame_fault
 from agent.sim.belt import Belt
 

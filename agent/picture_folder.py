@@ -63,6 +63,14 @@ class PictureFolder:
             self._bytes -= self._kept.popitem(last=False)[1].nbytes
 
 
+def replay_order(folder: Path, order: str, seed: int) -> list[Path]:
+    """Return which picture each part shows: part k the one at k modulo their number.
+
+    `order` is "name" or "shuffled". Raises CameraError.
+    """
+    return PictureFolder(folder, order, seed).paths
+
+
 def list_pictures(folder: Path) -> list[Path]:
     """Return the pictures in a folder and below, by name. Raises CameraError without any."""
     if not folder.is_dir():

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.cameras import pictures as pictures_module
-from agent.cameras.pictures import PictureFolder, decode_picture, list_pictures
+from agent import picture_folder as pictures_module
 from agent.errors import CameraError
+from agent.picture_folder import PictureFolder, decode_picture, list_pictures
 
 
 def _write(path, tone, channels=1):

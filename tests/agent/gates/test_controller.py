@@ -1,0 +1,289 @@
+"""Gate driver `controller` against the simulated one, a process behind a real pty."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import tty
+
+import pytest
+from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, order
+
+from agent import config
+from agent.errors import GateError
+from agent.gates.controller import ControllerGate
+from agent.records import PassOrder
+
+HOST_PROGRAM = """
+import sys
+from gate_process import CLOCK, TIMING, Host
+from agent import config
+from agent.gates.controller import ControllerGate
+gate = ControllerGate(config.ControllerGate(driver="controller", port=sys.argv[1]), TIMING, CLOCK)
+gate.open()
+host = Host(gate)
+host.serve(lambda: len(host.outcomes) >= 5)
+print("going", flush=True)
+host.serve(lambda: False)
+"""
+
+
+def driver(port):
+    """Return a driver for a port, not open."""
+    section = config.ControllerGate(driver="controller", port=str(port))
+    return ControllerGate(section, TIMING, CLOCK)
+
+
+class Device:
+    """Something on a pty that is no gate controller: it answers each piece by a function."""
+
+    def __init__(self, answer):
+        self.master, slave = os.openpty()
+        tty.setraw(slave)
+        self.name = os.ttyname(slave)
+        self._slave = slave
+        self._answer = answer
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        os.write(self._stop_write, b"x")
+        self._thread.join()
+        for fd in (self.master, self._slave, self._stop_read, self._stop_write):
+            os.close(fd)
+
+    def _run(self):
+        while True:
+            ready = select.select([self.master, self._stop_read], [], [])[0]
+            if self._stop_read in ready:
+                return
+            os.write(self.master, self._answer(os.read(self.master, 4096)))
+
+
+def start_soon(**options):
+    """Return the options of a belt which begins when the handshake is over."""
+    return {"rate": 15, "jitter": 0.2, "start_ns": CLOCK.now_ns() + 2 * SECOND, **options}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda data: data, "straight back"),
+        (lambda _data: b"$GPGGA,123519,4807.038,N,01131.000,E\r\n\0", "no gate controller"),
+        (lambda _data: b"", "nothing answers"),
+    ],
+    ids=["echo", "GPS", "silence"],
+)
+def test_a_wrong_device_is_refused_in_one_sentence(answer, words):
+    """An echo, another device, silence: each is told apart, with the port's name."""
+    with Device(answer) as device:
+        gate = driver(device.name)
+        with pytest.raises(GateError, match=rf"{device.name}.*{words}"):
+            gate.open()
+        gate.close()
+
+
+def test_a_missing_port_is_refused_at_once_and_found_later(tmp_path):
+    """`open` is strict, `poll` is patient: the gate is told lost once and comes back by itself."""
+    gate = driver(tmp_path / "gate")
+    with pytest.raises(GateError, match=r"gate.port"):
+        gate.open()
+    host = Host(gate)
+    host.serve(lambda: host.notices == ["gate_lost"])
+    with GateProcess(tmp_path):
+        host.serve(lambda: host.notices == ["gate_lost", "gate_back"])
+    gate.close()
+
+
+def test_a_taken_port_is_refused(tmp_path):
+    """A second program cannot have the port; the first one is not disturbed."""
+    with GateProcess(tmp_path) as process:
+        first, second = driver(process.link), driver(process.link)
+        first.open()
+        with pytest.raises(GateError, match="taken by"):
+            second.open()
+        host = Host(first)
+        host.serve_for(0.7)
+        assert "gate_lost" not in host.notices
+        second.close()
+        first.close()
+
+
+def test_a_noisy_line_passes_no_wrong_part_and_loses_none(tmp_path):
+    """Frames lost, damaged, repeated and late, each way: every part has its row and its own gate."""
+    faults = {"drop": 0.05, "corrupt": 0.05, "repeat": 0.1, "delay": 0.2, "late_ms": 40}
+    with GateProcess(tmp_path, **start_soon(parts=40, **faults)) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate, allow=lambda trigger: trigger.part % 3)
+        host.serve(lambda: len(host.outcomes) == 40)
+        assert gate.counts().refused_here > 0
+        gate.close()
+        found = host.judge(process.parts())
+    assert found.safe
+    assert found.balanced
+    assert (found.parts, found.diverted >= 13) == (40, True)
+    assert found.passed >= 15
+
+
+def test_a_pulled_cable_is_told_and_the_gate_found_again(tmp_path):
+    """Behind another number, under the same name: lost, back, and parts pass again."""
+    with GateProcess(tmp_path, **start_soon(unplug_s=0.7)) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate)
+        host.serve(lambda: "passed" in host.outcomes.values())
+        process.signal(signal.SIGUSR1)
+        pulled_ns = CLOCK.now_ns()
+        host.serve(lambda: host.notices[-2:] == ["gate_lost", "gate_back"])
+        back = len([code for code in host.outcomes.values() if code == "passed"])
+        passed = lambda: [c for c in host.outcomes.values() if c == "passed"]  # noqa: E731
+        host.serve(lambda: len(passed()) >= back + 5)
+        gate.close()
+        found = host.judge(process.parts())
+        dark = [p for p in process.parts() if 501 * MS < p.at_gate_ns - pulled_ns < 700 * MS]
+    assert found.safe
+    assert dark
+    assert not any(part.passed for part in dark)
+
+
+def test_a_restarted_controller_is_told_and_numbers_anew(tmp_path):
+    """Its power gone for a moment: another boot, its parts never mixed with the old ones."""
+    with GateProcess(tmp_path, **start_soon()) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate)
+        host.serve(lambda: len(host.outcomes) >= 5)
+        process.signal(signal.SIGUSR2)
+        host.serve(lambda: "gate_restart" in host.notices and host.notices[-1] == "gate_back")
+        new = host.events[-1]
+        old_boots = {boot for boot, _part in host.rows}
+        host.serve(
+            lambda: any(b not in old_boots for (b, _), c in host.outcomes.items() if c == "passed")
+        )
+        assert new is not None
+        gate.close()
+        found = host.judge(process.parts())
+    assert found.safe
+    assert not found.double_rows
+
+
+def test_a_frozen_controller_is_lost_and_blocks_nobody(tmp_path):
+    """The port is open and nobody reads: told after 500 ms, and `poll` keeps its timeout."""
+    with GateProcess(tmp_path) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate)
+        process.freeze()
+        try:
+            host.serve(lambda: "gate_lost" in host.notices)
+            assert not gate.allow(PassOrder(1, 1, 2**62))
+        finally:
+            process.thaw()
+        host.serve(lambda: host.notices[-1] == "gate_back")
+        gate.close()
+
+
+def test_kill_9_leaves_the_gate_rejecting_within_half_a_second(tmp_path):
+    """The host dies among passing parts: by the belt's record none passes 500 ms later."""
+    with GateProcess(tmp_path, **start_soon(rate=20)) as process:
+        program = subprocess.Popen(
+            [sys.executable, "-c", HOST_PROGRAM, str(process.link)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+        )
+        assert program.stdout.readline() == "going\n"
+        program.kill()
+        program.wait()
+        program.stdout.close()
+        killed_ns = CLOCK.now_ns()
+        wanted_ns = killed_ns + 1500 * MS
+        while not any(part.at_gate_ns > wanted_ns for part in process.parts()):
+            CLOCK.sleep(0.05)
+        parts = process.parts()
+        heir = driver(process.link)
+        heir.open()
+        host = Host(heir)
+        host.serve(lambda: "passed" in host.outcomes.values())
+        heir.close()
+    late = [part for part in parts if part.at_gate_ns > killed_ns + 500 * MS]
+    assert any(part.passed for part in parts)
+    assert len(late) >= 10
+    assert not any(part.passed for part in late)
+
+
+def test_a_good_bye_takes_the_permissions_back(tmp_path):
+    """After `close` not even a part that was allowed goes through."""
+    with GateProcess(tmp_path, **start_soon(parts=1)) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate)
+        host.serve(lambda: "PASS" in host.rows.values())
+        gate.close()
+        while not process.parts():
+            CLOCK.sleep(0.05)
+        assert not process.parts()[0].passed
+
+
+def test_a_wake_ends_a_poll_and_a_quiet_poll_ends_by_itself(tmp_path):
+    """`wake` from another thread, before or during the wait, makes `poll` return with nothing."""
+    with GateProcess(tmp_path) as process:
+        gate = driver(process.link)
+        gate.wake()
+        gate.open()
+        Host(gate).serve_for(0.3)
+        gate.wake()
+        began_ns = CLOCK.now_ns()
+        assert list(gate.poll(30.0)) == []
+        timer = threading.Timer(0.1, gate.wake)
+        timer.start()
+        assert list(gate.poll(30.0)) == []
+        timer.join()
+        assert CLOCK.now_ns() - began_ns < 25 * SECOND
+        assert list(gate.poll(0.0)) == []
+        gate.close()
+        gate.wake()
+
+
+def test_an_order_is_refused_while_there_is_no_gate():
+    """Without a line nothing is sent and False is the answer."""
+    gate = driver("/dev/does-not-exist")
+    assert not gate.allow(PassOrder(1, 1, 2**62))
+    gate.recorded(order_of_nobody())
+    gate.close()
+
+
+def order_of_nobody():
+    """Return an event of a boot that nobody knows."""
+    from agent.records import Trigger
+
+    return Trigger(1, 1, 0)
+
+
+def test_drift_is_followed(tmp_path):
+    """A controller whose clock runs 200 ppm fast, from another start, tells the right moments."""
+    belt = start_soon(parts=20, jitter=0)
+    with GateProcess(tmp_path, **belt, ppm=200, tick_offset_us=10**12) as process:
+        gate = driver(process.link)
+        gate.open()
+        host = Host(gate)
+        host.serve(lambda: len(host.outcomes) == 20)
+        gate.close()
+        arrivals = {part.part: part for part in process.parts()}
+    triggers = [
+        event for event in host.events if hasattr(event, "at_ns") and not hasattr(event, "code")
+    ]
+    assert len(triggers) == 20
+    for trigger in triggers:
+        arrival_ns = arrivals[trigger.part].at_gate_ns - round(TIMING.delay_ms * MS)
+        assert abs(trigger.at_ns - arrival_ns) < TIMING.guard_ms / 4 * MS
+    assert all(order(trigger).expiry_ns > trigger.at_ns for trigger in triggers)

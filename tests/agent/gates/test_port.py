@@ -1,0 +1,109 @@
+"""The serial port on real ptys: ours alone, never blocking, lost without surprise."""
+
+from __future__ import annotations
+
+import os
+import tty
+
+import pytest
+
+from agent.errors import GateError
+from agent.gates.port import PortLostError, SerialPort
+
+
+@pytest.fixture
+def pty_pair():
+    """Return the master's descriptor and the name of a raw pty."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    name = os.ttyname(slave)
+    os.close(slave)
+    os.set_blocking(master, False)
+    ends = [master]
+    yield ends, name
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
+def port(pty_pair):
+    """Return an open port on the pty."""
+    port = SerialPort(pty_pair[1], 115200)
+    port.open()
+    yield port
+    port.close()
+
+
+def test_bytes_go_both_ways_unchanged(pty_pair, port):
+    """All byte values pass, and an empty line is no fault."""
+    assert port.read() == b""
+    every = bytes(range(256))
+    port.write(every)
+    assert os.read(pty_pair[0][0], 1000) == every
+    os.write(pty_pair[0][0], every)
+    assert port.read() == every
+    assert port.read() == b""
+
+
+def test_a_pulled_cable_is_told_by_reading_and_by_writing(pty_pair, port):
+    """After the other end is gone both raise the same error, with the port's name."""
+    os.close(pty_pair[0].pop())
+    with pytest.raises(PortLostError, match=pty_pair[1]):
+        port.read()
+    with pytest.raises(PortLostError, match=pty_pair[1]):
+        port.write(b"x")
+
+
+def test_a_blocked_line_never_blocks_us(pty_pair, port):
+    """Nobody reads: writing returns at once, and gives up when too much is unsent."""
+    with pytest.raises(PortLostError, match="takes no more"):
+        for _ in range(100_000):
+            port.write(bytes(100))
+
+
+def test_what_did_not_fit_is_sent_later_and_whole(pty_pair, port):
+    """No frame is cut by a full buffer."""
+    sent = b""
+    while not port._unsent:
+        piece = os.urandom(1000)
+        port.write(piece)
+        sent += piece
+    got = b""
+    while len(got) < len(sent):
+        got += os.read(pty_pair[0][0], 65536)
+        port.write(b"")
+    assert got == sent
+
+
+def test_a_missing_port_is_named_with_what_to_do(tmp_path):
+    """One sentence: which port, and where to look for the right name."""
+    port = SerialPort(str(tmp_path / "ttyUSB7"), 115200)
+    with pytest.raises(GateError, match=r"no serial port .*ttyUSB7.*/dev/serial/by-id"):
+        port.open()
+    assert not port.is_open
+
+
+def test_a_file_is_no_serial_port(tmp_path):
+    """Something that is no terminal is refused."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GateError, match="cannot be used as a serial port"):
+        SerialPort(str(tmp_path / "file"), 115200).open()
+
+
+def test_a_taken_port_is_refused_and_its_owner_named(pty_pair, port):
+    """The second opener hears who has it; when the first lets go it is free."""
+    second = SerialPort(pty_pair[1], 115200)
+    with pytest.raises(GateError, match=rf"taken by .*process {os.getpid()}\)"):
+        second.open()
+    port.close()
+    port.close()
+    second.open()
+    second.close()
+
+
+def test_a_closed_port_is_lost_not_a_crash(pty_pair):
+    """Reading or writing before opening says that it is not open."""
+    port = SerialPort(pty_pair[1], 115200)
+    for use in (port.read, lambda: port.write(b"x")):
+        with pytest.raises(PortLostError, match="not open"):
+            use()
