@@ -10,12 +10,17 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def test_packages_import_only_what_they_may(capfd):
-    """The contracts of import-linter are kept."""
-    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
-
-    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"))
-    assert status == EXIT_STATUS_SUCCESS, capfd.readouterr().out
+def test_packages_import_only_what_they_may():
+    """The contracts of import-linter are kept; a process of its own, as it resets the loggers."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports"))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.fixture
