@@ -112,6 +112,9 @@ class State(Body):
     backlog: int = Field(description="Results in the ledger that the broker has not got yet.")
     trigger_to_verdict_ms: Percentiles | None = Field(description="From trigger to verdict.")
     hand_to_gate_ms: Percentiles | None = Field(description="From frame in hand to the gate lane.")
+    overhead_ms: Percentiles | None = Field(
+        description="From frame in hand to the gate lane, less the time spent in the model."
+    )
     invoke_ms: Percentiles | None = Field(description="Time spent in the model.")
     model: ModelState = Field(description="The model that judges.")
     gate: str = Field(description="What the gate is doing, in a word or a sentence.")

@@ -155,6 +155,7 @@ def state_message(
         backlog=backlog,
         trigger_to_verdict_ms=_percentiles(snapshot.trigger_to_verdict),
         hand_to_gate_ms=_percentiles(snapshot.hand_to_gate),
+        overhead_ms=_percentiles(snapshot.overhead),
         invoke_ms=_percentiles(snapshot.invoke),
         model=model,
         gate=gate,

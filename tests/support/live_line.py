@@ -42,6 +42,7 @@ class LiveLine:
         self.link = folder / "gate"
         self.config = folder / "agent.toml"
         self.lead_s = 3.0
+        self.bundle = RENDERED
         self.mqtt_port = mqtt_port
         self._processes: list[subprocess.Popen] = []
         self.agent: subprocess.Popen | None = None
@@ -147,7 +148,7 @@ seed = 1
 parts = {self.parts}
 start_ns = {start_ns}
 [model]
-bundle = "{RENDERED}"
+bundle = "{self.bundle}"
 [gate]
 driver = "controller"
 port = "{self.link}"
