@@ -10,6 +10,7 @@ from training.evaluate import Scores, Truth
 
 HIGHEST_REJECT, LOWEST_REJECT = 0.5, 0.2
 GOOD_RECHECK_SHARE = 0.01
+MARGIN_LOG_ODDS = 0.2  # the int8 model scores a little otherwise than the one measured here
 
 _EDGE = 1e-6
 
@@ -20,7 +21,8 @@ def choose_thresholds(scores: Scores, truth: Truth, wanted_escape_rate: float = 
     The limit is the highest score that does so. `reject_at` is that limit held between 0.2 and
     0.5: above a half the model itself says defective, however cleanly the validation parts fall
     apart. `recheck_at` lies below limit and `reject_at`, half-way (in log-odds) to what a good part
-    typically scores, unless more than 1 % of the good parts would then be checked again.
+    typically scores, unless more than 1 % of the good parts would then be checked again; a small
+    margin below the limit is always kept.
     Raises DataError where one of the two kinds is missing.
     """
     defective, good = np.sort(scores[truth]), scores[~truth]
@@ -32,7 +34,8 @@ def choose_thresholds(scores: Scores, truth: Truth, wanted_escape_rate: float = 
     ceiling = min(limit, reject_at)
     halfway = _from_odds((_log_odds(ceiling) + _log_odds(float(np.median(good)))) / 2)
     busy = float(np.quantile(good, 1.0 - GOOD_RECHECK_SHARE))
-    recheck_at = min(ceiling, max(halfway, busy))
+    nearest = _from_odds(_log_odds(ceiling) - MARGIN_LOG_ODDS)
+    recheck_at = min(nearest, max(halfway, busy))
     return Thresholds(
         # Rounded down, so that the part which set the limit stays on its side of it.
         reject_at=_floor(reject_at),

@@ -91,9 +91,14 @@ class Host:
         """Serve until the condition holds; fails after a minute."""
         deadline_ns = CLOCK.now_ns() + within_ns
         while not until():
-            assert CLOCK.now_ns() < deadline_ns, (self.notices, len(self.rows), self.outcomes)
+            assert CLOCK.now_ns() < deadline_ns, (self.notices, len(self.rows), len(self.outcomes))
             for event in self.gate.poll(0.02):
                 self._take(event)
+
+    @property
+    def passed(self) -> set[tuple[int, int]]:
+        """Return the parts that the controller reports as passed."""
+        return {key for key, code in self.outcomes.items() if code == "passed"}
 
     def serve_for(self, seconds: float) -> None:
         """Serve for so long."""

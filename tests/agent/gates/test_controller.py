@@ -11,12 +11,12 @@ import threading
 import tty
 
 import pytest
-from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, order
+from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host
 
 from agent import config
 from agent.errors import GateError
 from agent.gates.controller import ControllerGate
-from agent.records import PassOrder
+from agent.records import PassOrder, Trigger
 
 HOST_PROGRAM = """
 import sys
@@ -118,7 +118,7 @@ def test_a_taken_port_is_refused(tmp_path):
 
 
 def test_a_noisy_line_passes_no_wrong_part_and_loses_none(tmp_path):
-    """Frames lost, damaged, repeated and late, each way: every part has its row and its own gate."""
+    """Frames lost, damaged, repeated and late, each way: every part has its row and its gate."""
     faults = {"drop": 0.05, "corrupt": 0.05, "repeat": 0.1, "delay": 0.2, "late_ms": 40}
     with GateProcess(tmp_path, **start_soon(parts=40, **faults)) as process:
         gate = driver(process.link)
@@ -140,13 +140,12 @@ def test_a_pulled_cable_is_told_and_the_gate_found_again(tmp_path):
         gate = driver(process.link)
         gate.open()
         host = Host(gate)
-        host.serve(lambda: "passed" in host.outcomes.values())
+        host.serve(lambda: host.passed)
         process.signal(signal.SIGUSR1)
         pulled_ns = CLOCK.now_ns()
         host.serve(lambda: host.notices[-2:] == ["gate_lost", "gate_back"])
-        back = len([code for code in host.outcomes.values() if code == "passed"])
-        passed = lambda: [c for c in host.outcomes.values() if c == "passed"]  # noqa: E731
-        host.serve(lambda: len(passed()) >= back + 5)
+        before = len(host.passed)
+        host.serve(lambda: len(host.passed) >= before + 5)
         gate.close()
         found = host.judge(process.parts())
         dark = [p for p in process.parts() if 501 * MS < p.at_gate_ns - pulled_ns < 700 * MS]
@@ -162,18 +161,15 @@ def test_a_restarted_controller_is_told_and_numbers_anew(tmp_path):
         gate.open()
         host = Host(gate)
         host.serve(lambda: len(host.outcomes) >= 5)
-        process.signal(signal.SIGUSR2)
-        host.serve(lambda: "gate_restart" in host.notices and host.notices[-1] == "gate_back")
-        new = host.events[-1]
         old_boots = {boot for boot, _part in host.rows}
-        host.serve(
-            lambda: any(b not in old_boots for (b, _), c in host.outcomes.items() if c == "passed")
-        )
-        assert new is not None
+        process.signal(signal.SIGUSR2)
+        host.serve(lambda: any(boot not in old_boots for boot, _part in host.passed))
         gate.close()
         found = host.judge(process.parts())
+    assert host.notices == ["gate_back", "gate_restart", "gate_back"]
     assert found.safe
     assert not found.double_rows
+    assert min(part for boot, part in host.rows if boot not in old_boots) == 1
 
 
 def test_a_frozen_controller_is_lost_and_blocks_nobody(tmp_path):
@@ -213,7 +209,7 @@ def test_kill_9_leaves_the_gate_rejecting_within_half_a_second(tmp_path):
         heir = driver(process.link)
         heir.open()
         host = Host(heir)
-        host.serve(lambda: "passed" in host.outcomes.values())
+        host.serve(lambda: host.passed)
         heir.close()
     late = [part for part in parts if part.at_gate_ns > killed_ns + 500 * MS]
     assert any(part.passed for part in parts)
@@ -258,15 +254,8 @@ def test_an_order_is_refused_while_there_is_no_gate():
     """Without a line nothing is sent and False is the answer."""
     gate = driver("/dev/does-not-exist")
     assert not gate.allow(PassOrder(1, 1, 2**62))
-    gate.recorded(order_of_nobody())
+    gate.recorded(Trigger(1, 1, 0))
     gate.close()
-
-
-def order_of_nobody():
-    """Return an event of a boot that nobody knows."""
-    from agent.records import Trigger
-
-    return Trigger(1, 1, 0)
 
 
 def test_drift_is_followed(tmp_path):
@@ -279,11 +268,8 @@ def test_drift_is_followed(tmp_path):
         host.serve(lambda: len(host.outcomes) == 20)
         gate.close()
         arrivals = {part.part: part for part in process.parts()}
-    triggers = [
-        event for event in host.events if hasattr(event, "at_ns") and not hasattr(event, "code")
-    ]
+    triggers = [event for event in host.events if isinstance(event, Trigger)]
     assert len(triggers) == 20
     for trigger in triggers:
         arrival_ns = arrivals[trigger.part].at_gate_ns - round(TIMING.delay_ms * MS)
         assert abs(trigger.at_ns - arrival_ns) < TIMING.guard_ms / 4 * MS
-    assert all(order(trigger).expiry_ns > trigger.at_ns for trigger in triggers)

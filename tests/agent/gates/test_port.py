@@ -56,9 +56,10 @@ def test_a_pulled_cable_is_told_by_reading_and_by_writing(pty_pair, port):
 
 def test_a_blocked_line_never_blocks_us(pty_pair, port):
     """Nobody reads: writing returns at once, and gives up when too much is unsent."""
+    while len(port._unsent) < 4000:
+        port.write(bytes(100))
     with pytest.raises(PortLostError, match="takes no more"):
-        for _ in range(100_000):
-            port.write(bytes(100))
+        port.write(bytes(100))
 
 
 def test_what_did_not_fit_is_sent_later_and_whole(pty_pair, port):

@@ -1,0 +1,186 @@
+"""The recorder: durable before anybody hears of it, patient with a failing disk."""
+
+import numpy as np
+import pytest
+
+from agent import config
+from agent.clock import ManualClock
+from agent.errors import LedgerError
+from agent.lanes.recorder import RecorderLane
+from agent.ledger import OpenPart, SetVerdict, Written
+from agent.mailbox import NeverLose
+from agent.records import Event, Judged, Part, Reason, Trigger, Verdict, VerdictKind
+
+
+class FakeLedger:
+    """A ledger in memory that fails as often as a test wants."""
+
+    def __init__(self):
+        self.failures = 0
+        self.batches = []
+        self.reopened = 0
+
+    def write(self, batch):
+        """Write or fail."""
+        if self.failures:
+            self.failures -= 1
+            raise LedgerError("the disk is full")
+        self.batches.append(list(batch))
+        return Written(
+            parts=tuple(item.part for item in batch if isinstance(item, OpenPart)),
+            verdicts=tuple(item.verdict for item in batch if isinstance(item, SetVerdict)),
+        )
+
+    def reopen(self):
+        """Count it."""
+        self.reopened += 1
+
+    def extend_reservation(self):
+        """Nothing to do."""
+
+    def maintain(self):
+        """Nothing to do."""
+
+
+class FakePictures:
+    """A store that keeps names."""
+
+    def __init__(self):
+        self.kept = []
+
+    def name(self, seq):
+        """Return a name."""
+        return f"{seq}.png"
+
+    def keep(self, seq, pixels):
+        """Keep one picture."""
+        self.kept.append((seq, pixels.shape))
+
+
+class Desk:
+    """A recorder lane with its surroundings."""
+
+    def __init__(self, **section):
+        self.inbox, self.words = NeverLose(100), []
+        self.ledger, self.pictures = FakeLedger(), FakePictures()
+        self.lane = RecorderLane(
+            self.inbox, self._hear, self.ledger, self.pictures,
+            config.Ledger(folder="x", **section), ManualClock(),
+        )  # fmt: skip
+
+    def _hear(self, word):
+        self.words.append(word)
+        return True
+
+
+def part(seq=1):
+    """Return a part."""
+    return Part(seq, Trigger(1, seq, 0))
+
+
+def judged(kind, seq=1):
+    """Return a verdict with a picture."""
+    return Judged(Verdict(part(seq), kind), np.zeros((4, 4), np.uint8))
+
+
+@pytest.fixture
+def desk():
+    """Return a recorder with default options."""
+    return Desk()
+
+
+def test_what_came_in_meanwhile_is_one_transaction(desk):
+    """Group commit: one write for all, and word of all of it after."""
+    for seq in (1, 2, 3):
+        desk.inbox.put(part(seq))
+    desk.lane.step()
+    assert [len(batch) for batch in desk.ledger.batches] == [3]
+    assert [item.seq for item in desk.words[0].parts] == [1, 2, 3]
+
+
+def test_nobody_hears_of_what_was_not_written(desk):
+    """A failed commit gives no word; the same rows are written once the disk is back."""
+    desk.inbox.put(part())
+    desk.ledger.failures = 2
+    desk.lane.step()
+    assert desk.words == []
+    assert desk.lane.disk_fault
+    desk.lane.step()
+    assert desk.words == []
+    desk.lane.step()
+    assert [item.seq for item in desk.words[0].parts] == [1]
+    assert desk.ledger.reopened == 2
+    assert not desk.lane.disk_fault
+    desk.lane.step()
+    assert isinstance(desk.ledger.batches[-1][0].event, Event)
+
+
+def test_a_pass_that_could_not_be_recorded_in_time_is_not_passed(desk):
+    """After a failed commit a PASS is written as UNINSPECTED, reason disk."""
+    desk.inbox.put(judged(VerdictKind.PASS))
+    desk.ledger.failures = 1
+    desk.lane.step()
+    desk.lane.step()
+    (word,) = desk.words
+    assert [(v.kind, v.reason) for v in word.verdicts] == [(VerdictKind.UNINSPECTED, Reason.DISK)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "seq", "kept"),
+    [
+        (VerdictKind.REJECT, 7, True),
+        (VerdictKind.RECHECK, 7, True),
+        (VerdictKind.UNINSPECTED, 7, True),
+        (VerdictKind.PASS, 7, False),
+        (VerdictKind.PASS, 200, True),
+    ],
+)
+def test_rejects_and_a_sample_of_passes_are_kept(desk, kind, seq, kept):
+    """The row names the picture, and the picture is written after the commit."""
+    desk.inbox.put(judged(kind, seq))
+    desk.lane.step()
+    assert bool(desk.pictures.kept) == kept
+    assert desk.ledger.batches[0][0].picture == (f"{seq}.png" if kept else "")
+
+
+def test_pictures_can_be_switched_off():
+    """With keep_rejects off and no sample nothing is kept."""
+    desk = Desk(keep_rejects=False, keep_pass_every=0)
+    desk.inbox.put(judged(VerdictKind.REJECT))
+    desk.inbox.put(judged(VerdictKind.PASS, 100))
+    desk.lane.step()
+    assert desk.pictures.kept == []
+
+
+def test_group_ms_waits_for_company():
+    """With group_ms set, what comes in during the wait goes into the same commit."""
+    desk = Desk(group_ms=20)
+    desk.inbox.put(part(1))
+    sleep = desk.lane.clock.sleep
+    desk.lane.clock.sleep = lambda seconds: (sleep(seconds), desk.inbox.put(part(2)))
+    desk.lane.step()
+    assert [len(batch) for batch in desk.ledger.batches] == [2]
+
+
+def test_an_unexpected_fault_keeps_what_it_interrupted(desk, monkeypatch):
+    """Whatever breaks in a write, its rows are tried again."""
+    desk.inbox.put(part())
+
+    def broken(batch):
+        raise ValueError("scripted")
+
+    monkeypatch.setattr(desk.ledger, "write", broken)
+    with pytest.raises(ValueError, match="scripted"):
+        desk.lane.step()
+    desk.lane.on_fault()
+    monkeypatch.undo()
+    desk.lane.step()
+    assert [item.seq for item in desk.words[0].parts] == [1]
+
+
+def test_the_end_writes_what_is_left(desk):
+    """Nothing handed over before the end is lost."""
+    for seq in range(1, 5):
+        desk.inbox.put(part(seq))
+    desk.lane.end()
+    assert sum(len(batch) for batch in desk.ledger.batches) == 4

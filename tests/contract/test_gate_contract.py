@@ -1,0 +1,100 @@
+"""What every gate driver promises, asked of all of them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from pathlib import Path
+
+import pytest
+from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
+
+from agent import config
+from agent.drivers import GATES, open_gate
+from agent.ports import Gate
+from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
+
+PARTS = 12
+
+
+@pytest.fixture(params=sorted(GATES))
+def gate(request, tmp_path):
+    """Return each driver, not open, on a belt that begins in two seconds."""
+    options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND, "parts": PARTS}
+    if request.param == "sim":
+        belt = config.Belt(rate_per_s=15.0, jitter=0.2, **options)
+        driver = open_gate(config.SimGate(driver="sim"), TIMING, belt, CLOCK)
+        yield driver
+        driver.close()
+    elif request.param == "controller":
+        with GateProcess(tmp_path, rate=15, jitter=0.2, **options) as process:
+            driver = open_gate(process.section(), TIMING, config.Belt(), CLOCK)
+            yield driver
+            driver.close()
+    else:
+        pytest.fail(f"driver {request.param} has no stand-in here yet")
+
+
+def descriptors():
+    """Return how many files this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_parts_pass_by_permission_only_and_in_order(gate: Gate):
+    """Each part gives one trigger and one outcome; those allowed pass, the others do not."""
+    gate.open()
+    host = Host(gate, allow=lambda trigger: trigger.part % 2)
+    host.serve(lambda: len(host.outcomes) == PARTS)
+    triggers = [event for event in host.events if isinstance(event, Trigger)]
+    outcomes = [event for event in host.events if isinstance(event, GateOutcome)]
+    assert [trigger.part for trigger in triggers] == list(range(1, PARTS + 1))
+    assert sorted(outcome.part for outcome in outcomes) == list(range(1, PARTS + 1))
+    assert {outcome.part for outcome in outcomes if outcome.code is OutcomeCode.PASSED} == {
+        part for part in range(1, PARTS + 1) if part % 2
+    }
+    for trigger, later in itertools.pairwise(triggers):
+        assert trigger.at_ns < later.at_ns <= CLOCK.now_ns()
+
+
+def test_an_expired_order_is_not_sent_and_its_part_is_diverted(gate: Gate):
+    """`allow` says False for what cannot be in time, and the gate stays shut."""
+    gate.open()
+    host = Host(gate, allow=lambda _trigger: False)
+    host.serve(lambda: len(host.rows) >= 3)
+    boot, part = next(iter(host.rows))
+    assert not gate.allow(PassOrder(boot, part, CLOCK.now_ns()))
+    assert not gate.allow(PassOrder(boot ^ 1, part, CLOCK.now_ns() + SECOND))
+    host.serve(lambda: len(host.outcomes) == PARTS)
+    assert set(host.outcomes.values()) == {OutcomeCode.REJECTED.value}
+
+
+def test_it_tells_when_parts_can_be_passed(gate: Gate):
+    """Opened by `poll` alone, without `open`, it comes up by itself and says so."""
+    host = Host(gate)
+    host.serve(lambda: "gate_back" in host.notices)
+    assert all(event.text for event in host.events if isinstance(event, GateNotice))
+
+
+def test_wake_may_be_called_at_any_time(gate: Gate):
+    """Before, during and after: it ends a wait and is never an error."""
+    gate.wake()
+    gate.open()
+    threads = [threading.Thread(target=gate.wake) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    gate.poll(0.2)
+    for thread in threads:
+        thread.join()
+    gate.close()
+    gate.wake()
+
+
+def test_close_leaves_nothing_open_and_may_be_called_twice(gate: Gate):
+    """All descriptors are given back, and the gate can be opened again."""
+    before = descriptors()
+    for _ in range(2):
+        gate.open()
+        gate.poll(0.05)
+        gate.close()
+        gate.close()
+        assert descriptors() == before

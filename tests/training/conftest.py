@@ -1,0 +1,73 @@
+"""Drawn pictures, a tiny network and a finished run for the tests of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from training.config import Phase, TrainOptions
+from training.networks.catalogue import register
+
+TINY_PHASES = (
+    Phase(name="head", epochs=1, learning_rate=0.02, trained="head"),
+    Phase(name="all", epochs=3, learning_rate=0.02),
+)
+
+
+def draw_part(seed: int, *, bad: bool) -> np.ndarray:
+    """Draw a light disc of 40 pixels; a bad one has a dark hole."""
+    random = np.random.default_rng(seed)
+    frame = random.integers(0, 60, (40, 40, 3), np.uint8)
+    cv2.circle(frame, (20, 20), 16, (220, 220, 220), thickness=-1)
+    if bad:
+        x, y = (int(value) for value in random.integers(13, 27, 2))
+        cv2.circle(frame, (x, y), 6, (5, 5, 5), thickness=-1)
+    return frame
+
+
+def draw_classes(folder: Path, count: int, first_seed: int) -> None:
+    """Draw a folder `bad` and a folder `ok` of that many pictures each."""
+    for place, label in enumerate(("bad", "ok")):
+        (folder / label).mkdir(parents=True)
+        for number in range(count):
+            frame = draw_part(first_seed + 1000 * place + number, bad=label == "bad")
+            cv2.imwrite(str(folder / label / f"{number:03d}.png"), frame)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Return a folder with train/ and test/ of two classes."""
+    draw_classes(tmp_path / "data" / "train", 20, 0)
+    draw_classes(tmp_path / "data" / "test", 6, 5000)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """Return a folder with one folder per class."""
+    draw_classes(tmp_path / "plain", 10, 9000)
+    return tmp_path / "plain"
+
+
+@pytest.fixture
+def tiny_options() -> TrainOptions:
+    """Return options of a run that takes seconds."""
+    return TrainOptions(model="tiny", size=32, batch=8, validation_share=0.2, phases=TINY_PHASES)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tiny_network() -> None:
+    """Put a network of one convolution into the catalogue."""
+
+    @register("tiny", TINY_PHASES)
+    def build_tiny(spec, labels):
+        import keras
+
+        pictures = keras.Input((spec.height, spec.width, spec.channels))
+        flow = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pictures)
+        flow = keras.layers.Conv2D(8, 5, strides=4, activation="relu", name="body")(flow)
+        flow = keras.layers.GlobalMaxPooling2D()(flow)
+        return keras.Model(pictures, keras.layers.Dense(labels, name="head_logits")(flow))
