@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import signal
 import tempfile
@@ -199,7 +200,7 @@ def write_config(
     if options.data is not None:
         if not options.data.is_dir():
             raise DemoError(f"there is no folder {options.data}: --data wants one of pictures")
-        camera = f'driver = "replay"\nfolder = "{options.data.resolve()}"'
+        camera = f'driver = "replay"\nfolder = {json.dumps(str(options.data.resolve()))}'
     pitch_ms = 1000 / options.rate
     path = folder / "agent.toml"
     path.write_text(
@@ -217,7 +218,7 @@ parts = {options.parts}
 start_ns = {clock.now_ns() + START_LEAD_NS}
 
 [model]
-bundle = "{bundle.resolve()}"
+bundle = {json.dumps(str(bundle.resolve()))}
 
 [timing]
 delay_ms = 400.0

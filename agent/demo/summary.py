@@ -20,6 +20,7 @@ class Summary:
     model: str
     parts: int
     verdicts: dict[str, int]
+    reasons: dict[str, int]
     balanced: bool
     wrong_part_gates: int
     passed: int
@@ -60,6 +61,9 @@ class Summary:
             f"frame → verdict  {_shown(self.frame_to_gate_lane)}",
             f"model alone      {_shown(self.invoke)}",
         ]
+        if self.reasons:
+            why = ", ".join(f"{count} {reason}" for reason, count in sorted(self.reasons.items()))
+            lines.insert(1, f"uninspected      {why}")
         if self.unknown:
             lines.append(f"({self.unknown} parts lie in folders that are no label of the model)")
         return "\n".join(lines)
@@ -84,6 +88,7 @@ def summarise(
         model=model,
         parts=found.parts,
         verdicts=verdicts,
+        reasons=snapshot.reasons,
         balanced=_balanced(found, verdicts),
         wrong_part_gates=len(found.wrong_part),
         passed=found.passed,

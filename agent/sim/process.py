@@ -70,13 +70,15 @@ class Controller:
 
     def step(self) -> None:
         """Let everything happen that is due, then hear the host and answer it."""
+        data = self._cable.read()
+        # Later than the reading: nothing may count as heard before it was said.
         now_ns = self._clock.now_ns()
         for met in self._witness.run(self._firmware, now_ns):
             self._write(met.as_record())
         if self._plug_ns is not None and now_ns >= self._plug_ns:
             self._plug_ns = None
             self._cable.plug()
-        self._down.put(self._cable.read(), now_ns)
+        self._down.put(data, now_ns)
         now_us = self._oscillator.tick(now_ns)
         self._firmware.receive(self._down.take(now_ns), now_us)
         self._up.put(self._firmware.output(now_us), now_ns)

@@ -1,7 +1,7 @@
 """Load: the agent as a process at 50 parts a second, with model, gate, ledger, pictures and MQTT.
 
-Prints the balance against the belt's own record, the latencies that the agent publishes, and how its
-memory grew. `--seconds 600` is the figure of the release; the default is short.
+Prints the balance against the belt's own record, the latencies that the agent publishes, and how
+its memory grew. `--seconds 600` is the figure of the release; the default is short.
 """
 
 from __future__ import annotations
