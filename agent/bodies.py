@@ -116,7 +116,7 @@ class State(Body):
         description="From frame in hand to the gate lane, less the time spent in the model."
     )
     invoke_ms: Percentiles | None = Field(description="Time spent in the model.")
-    model: ModelState = Field(description="The model that judges.")
+    model: ModelState = Field(description="Which model judges just now.")
     gate: str = Field(description="What the gate is doing, in a word or a sentence.")
     camera: str = Field(description="What the camera is doing, in a word or a sentence.")
     broker: str = Field(description="What hinders publishing; empty when nothing does.")

@@ -21,8 +21,10 @@ from agent.records import OutcomeCode, Reason, VerdictKind
 CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 RESULTS = """
-SELECT seq, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, score, model,
-    frame_ns, ready_ns, judged_ns, prepare_us, invoke_us, outcome, outcome_ns, picture
+SELECT seq, (SELECT max(seq) FROM part AS before WHERE before.seq < part.seq),
+    boot, gate_part, host_boot, at_ns, wall_ns, clock_ok,
+    verdict, reason, score, model, frame_ns, ready_ns, judged_ns, prepare_us, invoke_us,
+    outcome, outcome_ns, picture
 FROM part WHERE published = 0 AND seq > ?
     AND seq < coalesce((SELECT min(seq) FROM part WHERE complete = 0), 9223372036854775807)
 ORDER BY seq LIMIT ?
@@ -68,13 +70,7 @@ class Outbox:
         """Return unpublished rows beyond `after` in order, none beyond an incomplete one."""
         with self._using:
             rows = self._read(RESULTS, after, limit)
-            prev = self._before(rows[0][0]) if rows else None
-        results = []
-        for row in rows:
-            if row[0] not in self._results:
-                results.append(self._result(row, prev))
-            prev = int(row[0])
-        return results
+        return [self._result(row) for row in rows if row[0] not in self._results]
 
     def events(self, limit: int, after: int = 0) -> list[EventRow]:
         """Return unpublished events numbered beyond `after`, in order."""
@@ -130,23 +126,20 @@ class Outbox:
         with self._using:
             self._connection.close()
 
-    def _before(self, seq: int) -> int | None:
-        rows = self._read("SELECT max(seq) FROM part WHERE seq < ?", seq)
-        return None if rows[0][0] is None else int(rows[0][0])
-
-    def _result(self, row: tuple[Any, ...], prev: int | None) -> ResultRow:
-        seq, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, *rest = row
-        score, model, frame_ns, ready_ns, judged_ns, prepare_us, invoke_us, *gate = rest
-        outcome, outcome_ns, picture = gate
+    def _result(self, row: tuple[Any, ...]) -> ResultRow:
+        seq, prev, boot, gate_part, host_boot, at_ns, wall_ns, clock_ok = row[:8]
+        verdict, reason, *judgement = row[8:17]
+        outcome, outcome_ns, picture = row[17:]
         this_boot = host_boot == self._host_boot
         part = (seq, prev, boot, gate_part, this_boot, at_ns, wall_ns, bool(clock_ok))
-        times = (frame_ns, ready_ns, judged_ns, prepare_us, invoke_us)
         try:
-            words = (VerdictKind(verdict), Reason(reason), score, model)
+            words = (VerdictKind(verdict), Reason(reason))
             code = OutcomeCode(outcome)
         except ValueError as error:
             raise self._error("read", error) from error
-        return ResultRow(*part, *words, *times, code, outcome_ns, picture)
+        score, model, frame_ns, ready_ns, judged_ns, prepare_us, invoke_us = judgement
+        times = (frame_ns, ready_ns, judged_ns, prepare_us, invoke_us)
+        return ResultRow(*part, *words, score, model, *times, code, outcome_ns, picture)
 
     def _read(self, query: str, *values: int) -> list[tuple[Any, ...]]:
         try:

@@ -33,6 +33,12 @@ def export(
     max_drop: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Points of accuracy int8 may lose.")
     ] = 0.3,
+    escape_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=0.5, help="Share of defective validation pictures that may pass."
+        ),
+    ] = None,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency here for the card.")
     ] = False,
@@ -66,6 +72,7 @@ def export(
         force=force,
         bound=max_drop / 100.0,
         now_ns=time.perf_counter_ns if latency else None,
+        escape_rate=escape_rate,
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)

@@ -61,6 +61,7 @@ class ExportOptions:
     """What to export, and how; `bound` is the drop of accuracy allowed, as a share of 1.
 
     With `now_ns`, a clock, latency is measured for the card, which then differs each time.
+    `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
     """
 
     run: Path
@@ -75,6 +76,7 @@ class ExportOptions:
     force: bool = False
     bound: float = DEFAULT_BOUND
     now_ns: Callable[[], int] | None = None
+    escape_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,10 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
         judges = _Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
     sets = _judge_sets(judges, pictures, draft, steps)
-    draft = _with_own_thresholds(draft, sets, folder.read_options().wanted_escape_rate)
+    wanted = options.escape_rate
+    if wanted is None:
+        wanted = folder.read_options().wanted_escape_rate
+    draft = _with_own_thresholds(draft, sets, wanted)
     parity = check_parity(
         sets, draft.defective_indices, draft.thresholds, draft.output, options.bound
     )

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Trains and exports the bundles of examples/ anew: about two hours on two cores.
 # Killed in the middle it goes on where it was.
+# The drawn castings have defects that nobody could see: 4 % of the validation ones may pass.
 # Usage: reproduce.sh CASTING_DATA MOBILENET_WEIGHTS
 set -eu
 cd "$(dirname "$0")/.."
@@ -27,7 +28,7 @@ train() {
 [ -d out/rendered ] || linewarden render out/rendered --train 4000 --test 2000 --seed 1
 train out/rendered runs/rendered-mobilenet_v2 --size 160 --epochs 10
 linewarden export --run runs/rendered-mobilenet_v2 --data out/rendered \
-    --name rendered-mobilenet_v2 --out examples/rendered-mobilenet_v2-int8.lwb \
+    --name rendered-mobilenet_v2 --out examples/rendered-mobilenet_v2-int8.lwb --escape-rate 0.04 \
     --note "Trained on castings drawn by linewarden render, seed 1."
 
 train "$casting" runs/casting-mobilenet_v2

@@ -49,18 +49,17 @@ class ControllerGate:
     def open(self) -> None:
         """Open the port and agree with the controller, within 3 s. Raises GateError.
 
-        After an error `poll` goes on trying.
+        A port that is missing or taken is refused at once. After an error `poll` goes on trying.
         """
         if self._session is None:
             self._begin()
         deadline_ns = self._clock.now_ns() + OPEN_WITHIN_NS
         while not self._told_up:
-            session = self._session
             self._serve()
-            if session is None or session is not self._session:
-                raise GateError(f"the gate was lost while it was being opened: {self._reason}")
             if self._clock.now_ns() >= deadline_ns:
-                raise GateError(f"no gate on {self._port.name}: {session.complaint()}")
+                session = self._session
+                reason = self._reason if session is None else session.complaint()
+                raise GateError(f"no gate on {self._port.name}: {reason}")
             self._wait(deadline_ns)
 
     def poll(self, timeout_s: float) -> Sequence[GateEvent]:

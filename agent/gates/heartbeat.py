@@ -8,7 +8,6 @@ PING_EVERY_NS = 100_000_000
 # While the clocks are not in step there is no time to lose: nothing is passed.
 HASTE_EVERY_NS = 20_000_000
 SILENCE_NS = 500_000_000
-_MAX_ASKED = 64
 
 
 class Heartbeat:
@@ -25,8 +24,7 @@ class Heartbeat:
     def ping(self, now_ns: int, *, haste: bool) -> Ping:
         """Return the PING to send now; while one is unanswered the next ones follow quickly."""
         self.due_ns = now_ns + (HASTE_EVERY_NS if haste or self._asked else PING_EVERY_NS)
-        if len(self._asked) < _MAX_ASKED:
-            self._asked[now_ns] = None
+        self._asked[now_ns] = None
         return Ping(now_ns)
 
     def pong(self, answer: Pong) -> bool:

@@ -55,14 +55,12 @@ class PartBook:
         return bool(self._marks.get(part, 0) & _RECORDED[kind])
 
     def enliven(self, part: int) -> None:
-        """Mark a part that was handed up as one that may be passed."""
-        if part in self._marks:
-            self._marks[part] |= _LIVE
+        """Mark a part, just handed up, as one that may be passed."""
+        self._marks[part] |= _LIVE
 
     def deaden(self, part: int) -> None:
-        """Mark a part that has met the gate: nothing can pass it any more."""
-        if part in self._marks:
-            self._marks[part] &= ~_LIVE
+        """Mark a part, its outcome just handed up, as one that nothing can pass any more."""
+        self._marks[part] &= ~_LIVE
 
     def live(self, part: int) -> bool:
         """Whether the part may still be passed."""

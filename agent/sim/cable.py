@@ -33,7 +33,6 @@ class Cable:
 
     def plug(self) -> None:
         """Make a raw pty and let the link point to it."""
-        self.unplug()
         fd = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         fcntl.ioctl(fd, _TIOCSPTLCK, struct.pack("i", 0))
         number = struct.unpack("I", fcntl.ioctl(fd, _TIOCGPTN, bytes(4)))[0]
@@ -42,7 +41,9 @@ class Cable:
         fresh = self._link.with_name(f"{self._link.name}.{number}")
         fresh.symlink_to(f"/dev/pts/{number}")
         fresh.replace(self._link)
-        self._fd = fd
+        old, self._fd = self._fd, fd
+        if old is not None:
+            os.close(old)
 
     def unplug(self) -> None:
         """Close the pty and take the link away."""

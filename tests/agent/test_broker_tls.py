@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +18,8 @@ from agent.config import Mqtt
 
 pytestmark = pytest.mark.broker
 
-NOW = datetime.datetime.now(datetime.timezone.utc)
-DAY = datetime.timedelta(days=1)
+NOW = dt.datetime.now(dt.timezone.utc)
+DAY = dt.timedelta(days=1)
 
 
 class Authority:
@@ -35,7 +35,7 @@ class Authority:
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(self._signed(builder))
 
-    def server(self, address: str, until: datetime.datetime) -> str:
+    def server(self, address: str, until: dt.datetime) -> str:
         """Return mosquitto's settings with a certificate for an address."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
@@ -52,7 +52,7 @@ class Authority:
         return f"certfile {self._folder}/server.pem\nkeyfile {self._folder}/server.key\n"
 
     def _builder(
-        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, until: datetime.datetime
+        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, until: dt.datetime
     ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
@@ -69,6 +69,8 @@ class Authority:
         return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("case", "words"),
     [

@@ -283,6 +283,21 @@ def test_the_outbox_is_in_order_and_stops_at_an_open_row(line: Line) -> None:
     assert len(line.ledger.unpublished(2)) == 2
 
 
+def test_a_result_holds_all_that_was_recorded(line: Line) -> None:
+    """Every column comes back under its own name."""
+    part = line.opened()
+    verdict = Verdict(part, VerdictKind.RECHECK, Reason.NONE, 0.5, "m 2", 11, 12, 13, 14, 15)
+    line.ledger.write([SetVerdict(verdict, "1/2.jpg")])
+    line.report(part, OutcomeCode.REJECTED)
+    (row,) = line.ledger.unpublished(1)
+    assert (row.score, row.model, row.picture) == (0.5, "m 2", "1/2.jpg")
+    times = (row.frame_ns, row.ready_ns, row.judged_ns, row.prepare_us, row.invoke_us)
+    assert times == (11, 12, 13, 14, 15)
+    assert (row.boot, row.gate_part, row.at_ns) == (77, 1, part.trigger.at_ns)
+    assert (row.this_boot, row.clock_ok, row.wall_ns) == (True, True, line.clock.wall_ns())
+    assert row.outcome_ns == part.trigger.at_ns + SECOND_NS
+
+
 def test_what_is_marked_leaves_the_outbox_and_stays_in_the_ledger(line: Line) -> None:
     """A mark is for a complete row only, and may be given in any order."""
     parts = [line.complete() for _ in range(4)]
@@ -291,6 +306,16 @@ def test_what_is_marked_leaves_the_outbox_and_stays_in_the_ledger(line: Line) ->
     assert [row.seq for row in line.ledger.unpublished(10)] == [parts[1].seq, parts[3].seq]
     assert line.ledger.backlog() == 3
     assert sum(line.counted().values()) == 5
+
+
+def test_the_predecessor_of_a_result_is_the_same_in_every_repeat(line: Line) -> None:
+    """Also when that one was acknowledged and an earlier one was not."""
+    first, second, third = (line.complete() for _ in range(3))
+    once = line.ledger.unpublished(10)[2]
+    line.ledger.mark_published([second.seq])
+    rows = line.ledger.unpublished(10)
+    assert [row.seq for row in rows] == [first.seq, third.seq]
+    assert rows[1] == once
 
 
 def test_events_have_their_own_outbox(line: Line) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -71,6 +72,11 @@ class GateProcess:
         """Return what the belt has recorded so far."""
         return read_record(self.record.read_text().splitlines())
 
+    def events(self, name: str):
+        """Return the moments of one kind of event in the record."""
+        lines = map(json.loads, self.record.read_text().splitlines())
+        return [line["at_ns"] for line in lines if line.get("event") == name]
+
     def section(self) -> config.ControllerGate:
         """Return the configuration of a driver for it."""
         return config.ControllerGate(driver="controller", port=str(self.link))
@@ -127,3 +133,9 @@ def order(trigger: Trigger) -> PassOrder:
     """Return the permission for a part, void when its window begins."""
     window_ns = round((TIMING.delay_ms - TIMING.guard_ms) * MS)
     return PassOrder(trigger.boot, trigger.part, trigger.at_ns + window_ns)
+
+
+def in_order(wanted, found) -> bool:
+    """Whether all that is wanted was found in this order, whatever else came between."""
+    rest = iter(found)
+    return all(any(item == other for other in rest) for item in wanted)

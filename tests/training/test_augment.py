@@ -19,9 +19,7 @@ SIZE = 96
 def test_a_hole_within_the_circle_stays(angle, distance, seed):
     """A dark hole anywhere in the picture's circle is still there, dark, after any change."""
     part = np.full((SIZE, SIZE, 1), 190, np.uint8)
-    x, y = (
-        round((SIZE - 1) / 2 * (1 + distance * turn(angle))) for turn in (np.cos, np.sin)
-    )
+    x, y = (round((SIZE - 1) / 2 * (1 + distance * turn(angle))) for turn in (np.cos, np.sin))
     cv2.circle(part, (x, y), 4, 20, thickness=-1)
     changed = augment_picture(part, Augmentation(), np.random.default_rng(seed))
     dark = changed[..., 0] < np.median(changed) - 60

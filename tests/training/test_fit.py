@@ -31,16 +31,16 @@ class KilledProgress(FitProgress):
 
     def __init__(self, epoch):
         super().__init__(Console(quiet=True), lambda: 0.0)
-        self._left = epoch
+        self._epochs_left = epoch
 
     def begin_epoch(self, name, pictures):
         """Count the epochs down."""
-        self._left -= 1
+        self._epochs_left -= 1
         super().begin_epoch(name, pictures)
 
     def advance(self, pictures, work, loss):
         """Raise in the epoch that was asked."""
-        if self._left < 0:
+        if self._epochs_left < 0:
             raise Killed
         super().advance(pictures, work, loss)
 
@@ -119,7 +119,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(
     """The model of the epoch before is whole; the message names the epoch."""
     rate = fit.cosine_rate
     monkeypatch.setattr(
-        fit, "cosine_rate", lambda peak, step, steps: rate(peak, step, steps) if step < 6 else math.nan
+        fit,
+        "cosine_rate",
+        lambda peak, step, steps: rate(peak, step, steps) if step < 6 else math.nan,
     )
     folder = RunFolder(tmp_path / "run")
     with pytest.raises(DivergedError, match="epoch 3 is not a number; the model of epoch 2"):

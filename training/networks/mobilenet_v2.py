@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import urllib.request
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,14 @@ def build_mobilenet_v2(spec: InputSpec, labels: int) -> Any:
 
 
 def _load_file(donor: Any, file: str) -> None:
+    if not Path(file).exists():
+        raise WeightsError(f"there is no weights file {file}")
     try:
-        donor.load_weights(file)
-    except FileNotFoundError as error:
-        raise WeightsError(f"there is no weights file {file}") from error
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where it leaves layers as they were: here that is a wrong file.
+            warnings.filterwarnings("error", message="Skipping")
+            donor.load_weights(file)
+    except (UserWarning, ValueError, OSError, KeyError) as error:
         raise WeightsError(
             f"{file} does not hold weights of keras.applications.MobileNetV2 without its top"
         ) from error

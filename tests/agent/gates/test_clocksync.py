@@ -142,3 +142,4 @@ def test_impossible_samples_are_ignored():
     assert sync.to_tick(pair.now_ns) == before
     sync.reset()
     assert not sync.known
+    assert sync.error_ns(pair.now_ns) == float("inf")

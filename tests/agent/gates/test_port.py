@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tty
 
 import pytest
+import serial
 
 from agent.errors import GateError
 from agent.gates.port import PortLostError, SerialPort
@@ -108,3 +110,51 @@ def test_a_closed_port_is_lost_not_a_crash(pty_pair):
     for use in (port.read, lambda: port.write(b"x")):
         with pytest.raises(PortLostError, match="not open"):
             use()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "group dialout"),
+        (errno.EBUSY, "is taken: stop"),
+        (errno.EIO, "there is no serial port"),
+        (errno.EINVAL, "cannot be used"),
+    ],
+)
+def test_each_reason_has_its_sentence(tmp_path, monkeypatch, number, words):
+    """What the system says is turned into what the technician can do."""
+
+    def refuse(*_arguments, **_options):
+        raise serial.SerialException(number, "no")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(GateError, match=words):
+        SerialPort(str(tmp_path / "gate"), 115200).open()
+
+
+def test_a_port_that_cannot_be_ours_alone_is_let_go(pty_pair, monkeypatch):
+    """Without TIOCEXCL there is no port, and nothing stays open."""
+
+    def refuse(*_arguments):
+        raise OSError(errno.ENOTTY, "no")
+
+    port = SerialPort(pty_pair[1], 115200)
+    monkeypatch.setattr("agent.gates.port.fcntl.ioctl", refuse)
+    with pytest.raises(GateError, match="for this program alone"):
+        port.open()
+    monkeypatch.undo()
+    assert not port.is_open
+    port.open()
+    port.close()
+
+
+def test_a_read_that_fails_is_a_lost_port(pty_pair, port, monkeypatch):
+    """EIO in reading is the same loss as an empty read."""
+
+    def fail(*_arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    os.write(pty_pair[0][0], b"x")
+    monkeypatch.setattr("agent.gates.port.os.read", fail)
+    with pytest.raises(PortLostError, match="Input/output error"):
+        port.read()

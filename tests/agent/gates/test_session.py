@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from agent.gates import messages
-from agent.gates.codes import ReportKind
+from agent.gates.codes import OutcomeKind, ReportKind
 from agent.gates.partbook import MAX_PARTS, PartBook
 from agent.gates.session import Session, Stage
 from agent.gates.terms import Terms
@@ -394,3 +394,48 @@ def test_the_part_book_is_bounded_and_begins_anew_with_each_boot():
     assert book.begin(2)
     assert not book.begin(2)
     assert book.hand(ReportKind.TRIGGER, 3 * MAX_PARTS - 1)
+
+
+def test_reports_the_controller_had_to_forget_are_told():
+    """When nobody records for too long, the gap is an event, not a silence."""
+    line = VirtualLine(TERMS, EMPTY)
+    run(line, 1)
+    line.firmware._reports.lost = 7
+    run(line, 0.5)
+    assert notices(line) == ["gate_gap"]
+    assert "7 reports" in line.events[0].text
+
+
+def test_a_trigger_from_the_future_ends_the_conversation():
+    """A tick that lies ahead means a clock that jumped: that part cannot be passed."""
+    line = VirtualLine(TERMS, EMPTY)
+    run(line, 1)
+    now_ns = line.clock.now_ns()
+    ahead = messages.Trigger(1, line.oscillator.tick(now_ns) + 50_000, OutcomeKind.NONE)
+    line.session.receive(encode_frame(ahead, 9, line.firmware.boot), now_ns)
+    assert "jumped" in line.session.lost
+    far = PassOrder(line.firmware.boot, 1, now_ns + 10 * SECOND)
+    assert not line.session.allow(far, now_ns)
+
+
+def test_the_counts_tell_how_the_line_is():
+    """Refused frames of both sides, repeats, refusals, round trip and clock error."""
+    line = VirtualLine(TERMS, BELT, rates=FaultRates(0.1, 0.1))
+    assert line.session.counts(line.clock.now_ns()).clock_error_ns is None
+    run(line, 6)
+    counts = line.session.counts(line.clock.now_ns())
+    assert min(counts.refused_here, counts.refused_there, counts.repeats) > 0
+    assert 0 < counts.clock_error_ns < 2 * MS
+    twice = counts + counts
+    assert twice.refused_here == 2 * counts.refused_here
+    assert twice.refused_there == counts.refused_there
+    assert twice.round_trip_ns == counts.round_trip_ns
+
+
+def test_a_version_mismatch_at_the_other_end_changes_nothing():
+    """A HELLO of another version in mid-run is not obeyed."""
+    line = VirtualLine(TERMS, EMPTY)
+    run(line, 1)
+    stranger = messages.Hello(9, 1234, 0)
+    line.session.receive(encode_frame(stranger, 9, 1234), line.clock.now_ns())
+    assert line.session.up(line.clock.now_ns())

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gate_process import CLOCK, SECOND, TIMING, Host
+from gate_process import CLOCK, SECOND, TIMING, Host, in_order
 
 from agent import config
 from agent.errors import GateError
+from agent.gates import sim
 from agent.gates.sim import SimGate
 from agent.sim.judge import read_record
 
@@ -21,6 +22,7 @@ OWNER = """
 import sys
 from gate_process import CLOCK, TIMING
 from agent import config
+from agent.gates import sim
 from agent.gates.sim import SimGate
 gate = SimGate(config.SimGate(driver="sim"), TIMING, config.Belt(), CLOCK)
 gate.open()
@@ -46,8 +48,11 @@ def test_what_the_host_decides_is_what_the_belt_sees(tmp_path):
     found = host.judge(read_record((tmp_path / "belt.jsonl").read_text().splitlines()))
     assert found.safe
     assert found.balanced
-    assert not found.pass_diverted
-    assert (found.parts, found.passed) == (20, 10)
+    assert found.parts == 20
+    assert {part.part for part in found.pass_diverted} == {
+        part for _boot, part in set(host.rows) - host.passed if host.rows[_boot, part] == "PASS"
+    }
+    assert 1 <= found.passed <= 10
 
 
 def test_it_leaves_nothing_behind():
@@ -74,7 +79,7 @@ def test_a_controller_that_dies_is_started_again():
     boots = {boot for boot, _part in host.rows}
     host.serve(lambda: any(boot not in boots for boot, _part in host.passed))
     gate.close()
-    assert host.notices == ["gate_back", "gate_lost", "gate_restart", "gate_back"]
+    assert in_order(["gate_back", "gate_lost", "gate_restart", "gate_back"], host.notices)
 
 
 def test_it_dies_with_its_owner():
@@ -102,3 +107,27 @@ def test_a_controller_that_cannot_start_is_one_sentence(tmp_path):
         gate.open()
     gate.close()
     assert gate.pid is None
+
+
+def test_counts_and_an_open_gate_opened_again_are_those_of_the_line():
+    """The line's counts pass through, and a second `open` starts no second controller."""
+    gate = sim_gate()
+    gate.open()
+    pid = gate.pid
+    gate.open()
+    assert gate.pid == pid
+    assert gate.counts().refused_here == 0
+    assert gate.counts().clock_error_ns is not None
+    gate.close()
+
+
+def test_a_controller_that_does_not_end_is_killed(monkeypatch):
+    """Stopped in its tracks, it cannot hold `close` up for ever."""
+    monkeypatch.setattr(sim, "_END_WITHIN_S", 0.2)
+    gate = sim_gate()
+    gate.open()
+    pid = gate.pid
+    os.kill(pid, signal.SIGSTOP)
+    gate.close()
+    assert not psutil.pid_exists(pid)
+    assert not gate.link.parent.exists()

@@ -81,6 +81,7 @@ def test_a_ping_has_exactly_these_bytes():
     assert frame[-1:] == DELIMITER
 
 
+@settings(deadline=None)
 @given(MESSAGES, U8, U32)
 def test_every_message_comes_back_as_it_was_sent(message, seq, boot):
     """What is encoded is decoded to the same message, number and boot."""
@@ -91,6 +92,7 @@ def test_every_message_comes_back_as_it_was_sent(message, seq, boot):
     assert len(data) <= MAX_STUFFED + 1
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=54))
 def test_stuffing_takes_all_zeros_out_and_back_in(body):
     """COBS is undone exactly, and its result holds no delimiter."""
@@ -112,6 +114,7 @@ def test_no_single_changed_byte_makes_another_message(message):
             assert reader.refused >= 1
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_random_bytes_are_refused_with_our_own_error(data):
     """Whatever stands between two delimiters, the worst it can do is a WireError."""

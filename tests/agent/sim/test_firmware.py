@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.gates import messages
@@ -264,6 +264,39 @@ def test_two_parts_within_the_pitch_are_both_diverted_even_if_one_was_allowed():
     assert (third, OutcomeKind.NONE) in told
 
 
+def test_a_part_close_behind_an_open_gate_shuts_it():
+    """Where the gate is nearer than the pitch, the second part closes it on the first."""
+    host = Host().greet(messages.Config(20 * MS, 8 * MS, 40 * MS, 3 * MS, 64))
+    host.wait(100 * MS)
+    first = host.part()
+    host.say(messages.Pass(BOOT, first, 2**60))
+    host.wait(113 * MS)
+    assert host.firmware.open_for == first
+    second = host.part()
+    assert host.firmware.open_for is None
+    host.wait(300 * MS)
+    assert host.outcomes() == {first: OutcomeKind.TOO_CLOSE, second: OutcomeKind.TOO_CLOSE}
+
+
+def test_it_says_when_it_wants_to_speak():
+    """An idle controller waits for ever; an unrecorded report, an open frame or an ack does not."""
+    host = Host().greet()
+    host.wait(100 * MS)
+    assert host.firmware.output_due_us > 10**15
+    host.part()
+    assert host.firmware.output_due_us <= host.now_us
+    host.listen()
+    assert host.firmware.output_due_us == host.now_us + REPEAT_US
+    assert Firmware(BOOT, 77).output_due_us == 77
+
+
+def test_a_covered_eye_that_stays_covered_is_no_second_part():
+    """Only the change from free to covered counts."""
+    firmware = Firmware(BOOT, 0)
+    assert firmware.eye(0, covered=True) == 1
+    assert firmware.eye(50 * MS, covered=True) is None
+
+
 def test_a_bouncing_eye_sees_one_part():
     """Five edges within three milliseconds are one part."""
     host = Host().greet()
@@ -398,6 +431,7 @@ def test_pong_tells_how_the_controller_is():
     assert pong == messages.Pong(123, 5 * MS, Faults(0), 1, 1, 1, 0)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 10**9))
 def test_noise_opens_no_gate(noise, at_us):
     """Random bytes move nothing."""
@@ -448,6 +482,10 @@ def test_a_line_that_takes_no_more_loses_no_report():
     for number in range(1, 6):
         reports.add(ReportKind.TRIGGER, TrackedPart(number, 0, 0, 0, 0))
     reports.send(0, lambda message: len(sent) < 2 and not sent.append(message.part))
-    assert sent == [1, 2]
+    assert (sent, reports.due_us) == ([1, 2], 0)
     reports.send(1, lambda message: not sent.append(message.part))
     assert sent == [1, 2, 3, 4, 5]
+    reports.send(REPEAT_US, lambda _message: False)
+    assert reports.due_us == REPEAT_US + BURST_EVERY_US
+    reports.send(2 * REPEAT_US, lambda message: not sent.append(message.part))
+    assert sent == [1, 2, 3, 4, 5] * 2

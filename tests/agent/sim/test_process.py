@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.sim.belt import Belt
@@ -85,6 +85,7 @@ def test_a_cable_whose_host_hangs_up_is_plugged_anew(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@settings(deadline=None)
 @given(st.integers(-5000, 5000), st.integers(0, 2**50), st.integers(0, 2**55))
 def test_a_tick_is_reached_exactly_when_it_is_due(ppm, offset, after_ns):
     """The moment of a tick is the first at which the clock shows it."""
@@ -96,6 +97,7 @@ def test_a_tick_is_reached_exactly_when_it_is_due(ppm, offset, after_ns):
     assert oscillator.tick(at_ns - 1) < tick
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 400), st.integers(0, 1000))
 def test_the_past_does_not_depend_on_when_one_looks(step_ms, seed):
     """Looked at rarely or often, the same parts met the gate at the same moments."""
@@ -112,6 +114,7 @@ def test_the_past_does_not_depend_on_when_one_looks(step_ms, seed):
     assert len(records[0]) == 30
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.lists(st.binary(max_size=20), max_size=30))
 def test_a_line_without_faults_changes_nothing(seed, pieces):
     """All rates zero: whole frames come out in order, at once."""

@@ -20,10 +20,13 @@ SHARED = Path(__file__).parents[4] / "shared" / "weights"
 
 def test_gray_weights_are_exact(tmp_path):
     """One gray channel gives what the colour network gives for the same value in all three."""
-    donor = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 64, 3))
+    donor = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3))
     donor.save_weights(tmp_path / "donor.weights.h5")
     model = build_network("mobilenet_v2", SPEC, 2, str(tmp_path / "donor.weights.h5"))
-    backbone = keras.Model(model.inputs, model.get_layer("head_pooling").input)
+    # Random weights fade with depth: a layer early enough to say something, past a shortcut.
+    layer = "block_2_add"
+    backbone = keras.Model(model.inputs, model.get_layer(layer).output)
+    donor = keras.Model(donor.inputs, donor.get_layer(layer).output)
     gray = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), np.uint8)
     colour = np.repeat(gray, 3, axis=-1).astype(np.float32) / 127.5 - 1.0
     wanted = donor.predict_on_batch(colour)
@@ -75,3 +78,14 @@ def test_efficientnet_weights_are_refused():
     path = SHARED / "efficientnetb0_notop.weights.h5"
     with pytest.raises(WeightsError, match="does not hold weights of"):
         build_network("mobilenet_v2", SPEC, 2, str(path))
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared/weights")
+def test_the_shared_weights_are_taken():
+    """The file that `make reproduce` starts from fills the backbone."""
+    model = build_network("mobilenet_v2", SPEC, 2, str(SHARED / "mobilenetv2_notop.weights.h5"))
+    fresh = build_network("mobilenet_v2", SPEC, 2)
+    for name in ("Conv1", "block_16_project"):
+        taken, drawn = (each.get_layer(name).get_weights()[0] for each in (model, fresh))
+        assert taken.shape == drawn.shape
+        assert not np.allclose(taken, drawn)
