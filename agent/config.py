@@ -247,7 +247,9 @@ def _section_models(annotation: Any) -> list[type[Section]]:
 
 
 def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A misspelt key is unknown and its right name missing: the first says more.
+    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     # The name of the chosen driver stands in the place of a union's fault: it is no key.
     place = [str(step) for step in fault["loc"]]
     drivers = {"replay", "sim", "controller"}

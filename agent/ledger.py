@@ -182,28 +182,28 @@ class Ledger:
     def unpublished(self, limit: int, after: int = 0) -> list[ResultRow]:
         """Return unpublished rows beyond `after` in order, none beyond an incomplete one.
 
-        Raises LedgerError, as do the other calls of the outbox.
+        Raises LedgerError, also while the recorder reopens the file.
         """
         return self._outbox.results(limit, after)
 
-    def mark_published(self, seqs: Iterable[int]) -> None:
-        """Note results that the broker has acknowledged; kept for the next call if that fails."""
-        self._outbox.mark(tuple(seqs))
+    def mark_published(self, seqs: Iterable[int]) -> bool:
+        """Note results that the broker has acknowledged; False when they could only be kept."""
+        return self._outbox.mark(tuple(seqs))
 
     def unpublished_events(self, limit: int, after: int = 0) -> list[EventRow]:
-        """Return unpublished events numbered beyond `after`, in order."""
+        """Return unpublished events numbered beyond `after`, in order. Raises LedgerError."""
         return self._outbox.events(limit, after)
 
-    def mark_events_published(self, numbers: Iterable[int]) -> None:
-        """Note events that the broker has acknowledged; kept for the next call if that fails."""
-        self._outbox.mark((), tuple(numbers))
+    def mark_events_published(self, numbers: Iterable[int]) -> bool:
+        """Note events that the broker has acknowledged; False when they could only be kept."""
+        return self._outbox.mark((), tuple(numbers))
 
     def backlog(self) -> int:
-        """Return how many parts have a row that is not published."""
+        """Return how many parts have a row that is not published, as far as is known."""
         return self._outbox.backlog()
 
     def tidy(self) -> bool:
-        """Move a large -wal into the database, on the telemetry lane instead of in a commit."""
+        """Write marks left over and move a large -wal, beside the recorder's commits."""
         return self._outbox.tidy()
 
     @property

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Outbox:
         self._using = threading.Lock()
         self._results: set[int] = set()
         self._events: set[int] = set()
+        self._backlog = 0
         try:
             self._connection = connect(path, synchronous="NORMAL", checkpoint_pages=0)
         except sqlite3.Error as error:
@@ -82,27 +84,22 @@ class Outbox:
             if row[0] not in self._events
         ]
 
-    def mark(self, results: Sequence[int], events: Sequence[int] = ()) -> None:
-        """Note what the broker has acknowledged.
+    def mark(self, results: Sequence[int], events: Sequence[int] = ()) -> bool:
+        """Note what the broker has acknowledged; False when that cannot be written now.
 
-        Raises LedgerError when that cannot be written; it is then written with the next mark, and
-        until then the rows are not handed out again.
+        It is then written with the next marks or by `tidy`, and until then the rows are not
+        handed out again.
         """
         with self._using:
             self._results.update(results)
             self._events.update(events)
-            if not self._results and not self._events:
-                return
-            with self._writing:
-                self._write_marks()
-            self._results.clear()
-            self._events.clear()
+            return self._write_marks()
 
     def backlog(self) -> int:
-        """Return how many parts have a row that is not published."""
-        with self._using:
-            rows = self._read(BACKLOG)
-        return int(rows[0][0])
+        """Return how many parts have a row that is not published, as far as is known."""
+        with self._using, suppress(LedgerError):
+            self._backlog = int(self._read(BACKLOG)[0][0])
+        return self._backlog
 
     def published_up_to(self) -> int:
         """Return the last row before which, itself included, all are published; 0 for none."""
@@ -111,15 +108,16 @@ class Outbox:
         return int(rows[0][0])
 
     def tidy(self) -> bool:
-        """Move the -wal into the database once it is large, beside the recorder's commits."""
-        try:
-            if self._path.with_name(self._path.name + "-wal").stat().st_size < CHECKPOINT_BYTES:
-                return False
-        except OSError:
-            return False
-        with self._using:
-            self._read("PRAGMA wal_checkpoint(PASSIVE)")
-        return True
+        """Write marks that are left over; move the -wal into the database once it is large.
+
+        False when there was nothing to do, or the disk does not allow it now.
+        """
+        with self._using, suppress(LedgerError, OSError):
+            self._write_marks()
+            if self._path.with_name(self._path.name + "-wal").stat().st_size >= CHECKPOINT_BYTES:
+                self._read("PRAGMA wal_checkpoint(PASSIVE)")
+                return True
+        return False
 
     def close(self) -> None:
         """Close the connection."""
@@ -147,23 +145,29 @@ class Outbox:
         except sqlite3.Error as error:
             raise self._error("read", error) from error
 
-    def _write_marks(self) -> None:
-        try:
-            self._mark_all()
-        except sqlite3.Error as error:
-            # Only what is marked may be deleted: on a full disk the marks come before the room.
-            if not is_full(error) or not self._ballast.release():
-                raise self._error("mark rows as published in", error) from error
-            self._mark_with_ballast()
+    def _write_marks(self) -> bool:
+        if not self._results and not self._events:
+            return True
+        with self._writing:
+            try:
+                self._mark_all()
+            except sqlite3.Error as error:
+                # Only what is marked may be deleted: on a full disk marks come before the room.
+                if not (is_full(error) and self._ballast.release() and self._mark_with_ballast()):
+                    return False
+        self._results.clear()
+        self._events.clear()
+        return True
 
-    def _mark_with_ballast(self) -> None:
+    def _mark_with_ballast(self) -> bool:
         try:
             self._mark_all()
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
-            raise self._error("mark rows as published in", error) from error
+        except sqlite3.Error:
+            return False
         finally:
             self._ballast.restore()
+        return True
 
     def _mark_all(self) -> None:
         def work() -> None:

@@ -71,6 +71,16 @@ class Mosquitto:
         """Stop it without ending it: it takes connections and answers nothing."""
         self._signal(signal.SIGSTOP)
 
+    def save(self) -> None:
+        """Write sessions and subscriptions to disk, so that they outlive a kill (SIGUSR1)."""
+        database = self.folder / "mosquitto.db"
+        database.unlink(missing_ok=True)
+        self._signal(signal.SIGUSR1)
+        end_s = time.monotonic() + DEADLINE_S
+        while not database.exists() and time.monotonic() < end_s:
+            time.sleep(0.01)
+        assert database.exists(), "mosquitto saved nothing"
+
     def thaw(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)

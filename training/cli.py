@@ -177,7 +177,9 @@ def _train(
     if options is None:
         job = resume_run(data, folder, {**given, "epochs": epochs}, weights)
     else:
-        job = begin_run(data, folder, plan_options(options, epochs), weights)
+        job = begin_run(
+            data, folder, plan_options(options, epochs, from_scratch=weights is None), weights
+        )
     console = Console()
     _say_split(job.split, folder.read_pictures().unreadable)
     with FitProgress(console, time.perf_counter) as progress:

@@ -32,9 +32,18 @@ from training.scoring import open_run_judge, score_pictures
 from training.threshold import choose_thresholds
 
 
-def plan_options(options: TrainOptions, epochs: int | None) -> TrainOptions:
-    """Return options with their recipe written out, that of the network where they have none."""
+def plan_options(
+    options: TrainOptions, epochs: int | None, *, from_scratch: bool = False
+) -> TrainOptions:
+    """Return options with their recipe written out, that of the network where they have none.
+
+    The network's recipe supposes initial weights; `from_scratch` has it learn everything, batch
+    statistics included: frozen at their beginnings they would let no signal through.
+    """
     phases: tuple[Phase, ...] = options.phases or find_network(options.model).recipe
+    if from_scratch and not options.phases:
+        everything = {"trained": "all", "batch_norm": "trained"}
+        phases = tuple(phase.model_copy(update=everything) for phase in phases)
     if epochs is not None:
         phases = spread_epochs(phases, epochs)
     return options.model_copy(update={"phases": phases})

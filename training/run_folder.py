@@ -101,8 +101,8 @@ class RunFolder:
     path: Path
 
     def refuse_other(self) -> None:
-        """Raise RunError where a new run would overwrite something."""
-        if (self.path / CONFIG).exists():
+        """Raise RunError where a new run would overwrite what another one has learned."""
+        if any((self.path / name).exists() for name in (STATE, MODEL)):
             raise RunError(
                 f"{self.path} holds a run already: add --resume to go on with it, "
                 "or choose another --out"

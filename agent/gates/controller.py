@@ -12,7 +12,7 @@ from agent.clock import Clock
 from agent.errors import GateError
 from agent.gates.partbook import PartBook
 from agent.gates.port import PortLostError, SerialPort
-from agent.gates.session import Session
+from agent.gates.session import Session, Stage
 from agent.gates.terms import LineCounts, Terms
 from agent.gates.waker import Waker
 from agent.ports import GateEvent
@@ -50,6 +50,7 @@ class ControllerGate:
         """Open the port and agree with the controller, within 3 s. Raises GateError.
 
         A port that is missing or taken is refused at once. After an error `poll` goes on trying.
+        A controller that agreed but is not in step yet is no error: `gate_back` will tell.
         """
         if self._session is None:
             self._begin()
@@ -57,9 +58,8 @@ class ControllerGate:
         while not self._told_up:
             self._serve()
             if self._clock.now_ns() >= deadline_ns:
-                session = self._session
-                reason = self._reason if session is None else session.complaint()
-                raise GateError(f"no gate on {self._port.name}: {reason}")
+                self._check_met()
+                return
             self._wait(deadline_ns)
 
     def poll(self, timeout_s: float) -> Sequence[GateEvent]:
@@ -114,6 +114,13 @@ class ControllerGate:
         self._waker.close()
         self._told_lost = self._told_up = False
         self._retry_ns, self._wait_ns = 0, FIRST_RETRY_NS
+
+    def _check_met(self) -> None:
+        """Raise GateError unless there is a controller that has agreed with us."""
+        session = self._session
+        if session is None or session.stage is not Stage.RUNNING:
+            reason = self._reason if session is None else session.complaint()
+            raise GateError(f"no gate on {self._port.name}: {reason}")
 
     def _begin(self) -> None:
         """Open the port and begin a conversation. Raises GateError."""

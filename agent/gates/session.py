@@ -100,12 +100,10 @@ class Session:
         )
 
     def complaint(self) -> str:
-        """Say what keeps the session from running."""
+        """Say what keeps host and controller from agreeing."""
         if self.stage is Stage.GREETING:
             return silence(self._version, echo=self._echo, refused=self._link.refused)
-        if self.stage is Stage.CONFIGURING:
-            return "the controller does not take its configuration"
-        return "the controller's clock cannot be brought in step"
+        return "the controller does not take its configuration"
 
     def take_events(self) -> list[GateEvent]:
         """Return what happened since the last call."""

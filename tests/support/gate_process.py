@@ -72,6 +72,11 @@ class GateProcess:
         """Return what the belt has recorded so far."""
         return read_record(self.record.read_text().splitlines())
 
+    def over(self, parts: int) -> bool:
+        """Whether the last of so many parts has met the gate."""
+        met = self.parts()
+        return bool(met) and met[-1].belt_part == parts - 1
+
     def events(self, name: str):
         """Return the moments of one kind of event in the record."""
         lines = map(json.loads, self.record.read_text().splitlines())
@@ -133,6 +138,14 @@ def order(trigger: Trigger) -> PassOrder:
     """Return the permission for a part, void when its window begins."""
     window_ns = round((TIMING.delay_ms - TIMING.guard_ms) * MS)
     return PassOrder(trigger.boot, trigger.part, trigger.at_ns + window_ns)
+
+
+def wait_for(condition) -> None:
+    """Wait until the condition holds; fails after a minute."""
+    deadline_ns = CLOCK.now_ns() + WITHIN_NS
+    while not condition():
+        assert CLOCK.now_ns() < deadline_ns, "waited for a minute in vain"
+        CLOCK.sleep(0.02)
 
 
 def in_order(wanted, found) -> bool:

@@ -60,7 +60,7 @@ def tiny_options() -> TrainOptions:
 
 @pytest.fixture(autouse=True, scope="session")
 def tiny_network() -> None:
-    """Put a network of one convolution into the catalogue."""
+    """Put two networks of a few weights into the catalogue."""
 
     @register("tiny", TINY_PHASES)
     def build_tiny(spec, labels):
@@ -69,6 +69,15 @@ def tiny_network() -> None:
         pictures = keras.Input((spec.height, spec.width, spec.channels))
         flow = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(pictures)
         flow = keras.layers.Conv2D(8, 5, strides=4, activation="relu", name="body")(flow)
+        flow = keras.layers.GlobalMaxPooling2D()(flow)
+        return keras.Model(pictures, keras.layers.Dense(labels, name="head_logits")(flow))
+
+    @register("normed", TINY_PHASES)
+    def build_normed(spec, labels):
+        import keras
+
+        pictures = keras.Input((spec.height, spec.width, spec.channels))
+        flow = keras.layers.BatchNormalization(name="norm")(pictures)
         flow = keras.layers.GlobalMaxPooling2D()(flow)
         return keras.Model(pictures, keras.layers.Dense(labels, name="head_logits")(flow))
 

@@ -12,7 +12,7 @@ from bundle.manifest import InputSpec
 from training import fit
 from training.config import Phase
 from training.errors import DivergedError, OptionError, RunError
-from training.pipeline import begin_run, resume_run
+from training.pipeline import begin_run, plan_options, resume_run
 from training.progress import FitProgress
 from training.run_folder import RunFolder
 from training.scoring import load_keras_model
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.train
 SPEC = InputSpec(height=224, width=224, frame_height=300, frame_width=300)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for a kill: nothing after it runs."""
 
 
@@ -41,7 +41,7 @@ class KilledProgress(FitProgress):
     def advance(self, pictures, work, loss):
         """Raise in the epoch that was asked."""
         if self._epochs_left < 0:
-            raise Killed
+            raise KilledError
         super().advance(pictures, work, loss)
 
 
@@ -72,14 +72,14 @@ def test_a_training_learns_and_keeps_its_history(data, tmp_path, tiny_options):
 
 @pytest.mark.parametrize("whole_epochs", [1, 2, 3])
 def test_a_killed_training_ends_like_one_that_was_not(data, tmp_path, tiny_options, whole_epochs):
-    """Killed within a phase or at its border, the weights come out the same to the last bit."""
+    """Killed within a phase or at its border, the weights come out the same."""
     expected = _whole(data, tmp_path / "whole", tiny_options)
     folder = RunFolder(tmp_path / "killed")
     import keras
 
     keras.utils.set_random_seed(1)
     job = begin_run(data, folder, tiny_options, None)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit.fit_network(job, folder, KilledProgress(whole_epochs))
     assert folder.read_state().epochs == whole_epochs
     keras.utils.set_random_seed(99)  # another process starts from other random numbers
@@ -91,6 +91,36 @@ def test_a_killed_training_ends_like_one_that_was_not(data, tmp_path, tiny_optio
     ):
         np.testing.assert_allclose(kept, wanted, rtol=1e-5, atol=1e-6)
     assert [r.epoch for r in folder.read_history()] == [1, 2, 3, 4]
+
+
+def test_every_epoch_varies_the_pictures_anew(data, tmp_path, tiny_options, monkeypatch):
+    """Order and variation go by the epoch of the whole run, not of the phase or the process."""
+    epochs = []
+    monkeypatch.setattr(fit.PictureBatches, "start_epoch", lambda _, epoch: epochs.append(epoch))
+    _whole(data, tmp_path / "run", tiny_options)
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_from_scratch_everything_learns(tiny_options):
+    """Without initial weights the network's recipe freezes nothing; a given recipe is kept."""
+    bare = tiny_options.model_copy(update={"phases": ()})
+    scratch = plan_options(bare, None, from_scratch=True).phases
+    assert {(each.trained, each.batch_norm) for each in scratch} == {("all", "trained")}
+    assert plan_options(bare, None).phases == tiny_options.phases
+    assert plan_options(tiny_options, None, from_scratch=True) == tiny_options
+
+
+def test_batch_statistics_follow_the_recipe(data, tmp_path, tiny_options):
+    """Trained, they move with the pictures within an epoch; frozen, they stay as they were."""
+    moved = {}
+    for kind in ("trained", "frozen"):
+        phases = (Phase(name="all", epochs=1, learning_rate=0.01, batch_norm=kind),)
+        options = tiny_options.model_copy(update={"model": "normed", "phases": phases})
+        folder = _whole(data, tmp_path / kind, options)
+        mean = load_keras_model(folder.model_path).get_layer("norm").get_weights()[2]
+        moved[kind] = float(np.abs(mean).max())
+    assert moved["frozen"] == 0.0
+    assert moved["trained"] > 1.0
 
 
 def test_a_head_phase_leaves_the_body_alone(data, tmp_path, tiny_options):
@@ -159,7 +189,7 @@ def test_a_damaged_checkpoint_is_one_line(data, tmp_path, tiny_options):
     """A checkpoint that was cut is named."""
     folder = RunFolder(tmp_path / "run")
     job = begin_run(data, folder, tiny_options, None)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit.fit_network(job, folder, KilledProgress(2))
     folder.checkpoint_path(folder.read_state().checkpoint).write_bytes(b"PK cut")
     with pytest.raises(RunError, match=r"cannot go on from .*epoch-0002.keras"):

@@ -46,7 +46,7 @@ def test_a_wrong_option_is_named(tmp_path, text, message):
 
 def test_a_missing_file_is_named(tmp_path):
     """A configuration that is not there is said to be so."""
-    with pytest.raises(OptionError, match="cannot read .*none.toml"):
+    with pytest.raises(OptionError, match=r"cannot read .*none.toml"):
         read_options(tmp_path / "none.toml", {})
 
 

@@ -75,7 +75,7 @@ def _load_file(donor: Any, file: str) -> None:
         raise WeightsError(f"there is no weights file {file}")
     try:
         with warnings.catch_warnings():
-            # Keras only warns where it leaves layers as they were: here that is a wrong file.
+            # Keras warns of each layer it cannot fill before it raises: one line is enough.
             warnings.filterwarnings("error", message="Skipping")
             donor.load_weights(file)
     except (UserWarning, ValueError, OSError, KeyError) as error:

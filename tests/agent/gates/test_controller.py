@@ -11,7 +11,7 @@ import threading
 import tty
 
 import pytest
-from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, in_order
+from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, in_order, wait_for
 
 from agent import config
 from agent.errors import GateError
@@ -119,18 +119,16 @@ def test_a_taken_port_is_refused(tmp_path):
 def test_a_noisy_line_passes_no_wrong_part_and_loses_none(tmp_path):
     """Frames lost, damaged, repeated and late, each way: every part has its row and its gate."""
     faults = {"drop": 0.05, "corrupt": 0.05, "repeat": 0.1, "delay": 0.2, "late_ms": 40}
-    with GateProcess(tmp_path, **start_soon(parts=40, **faults)) as process:
+    with GateProcess(tmp_path, **start_soon(parts=60, **faults)) as process:
         gate = driver(process.link)
-        gate.open()
         host = Host(gate, allow=lambda trigger: trigger.part % 3)
-        host.serve(lambda: len(host.outcomes) == 40)
+        host.serve(lambda: process.over(60) and len(host.outcomes) == len(process.parts()))
         assert gate.counts().refused_here > 0
         gate.close()
         found = host.judge(process.parts())
     assert found.safe
     assert found.balanced
-    assert found.parts == 40
-    assert 1 <= found.passed <= 27
+    assert 1 <= found.passed <= 40
 
 
 def test_a_pulled_cable_is_told_and_the_gate_found_again(tmp_path):
@@ -202,8 +200,7 @@ def test_kill_9_leaves_the_gate_rejecting_within_half_a_second(tmp_path):
         program.stdout.close()
         killed_ns = CLOCK.now_ns()
         wanted_ns = killed_ns + 1500 * MS
-        while not any(part.at_gate_ns > wanted_ns for part in process.parts()):
-            CLOCK.sleep(0.05)
+        wait_for(lambda: any(part.at_gate_ns > wanted_ns for part in process.parts()))
         parts = process.parts()
         heir = driver(process.link)
         heir.open()
@@ -218,15 +215,15 @@ def test_kill_9_leaves_the_gate_rejecting_within_half_a_second(tmp_path):
 
 def test_a_good_bye_takes_the_permissions_back(tmp_path):
     """After `close` not even a part that was allowed goes through."""
-    with GateProcess(tmp_path, **start_soon(parts=1)) as process:
+    with GateProcess(tmp_path, **start_soon()) as process:
         gate = driver(process.link)
         gate.open()
         host = Host(gate)
         host.serve(lambda: "PASS" in host.rows.values())
         gate.close()
-        while not process.parts():
-            CLOCK.sleep(0.05)
-        assert not process.parts()[0].passed
+        (allowed,) = (key for key, kind in host.rows.items() if kind == "PASS")
+        wait_for(lambda: allowed in {(part.boot, part.part) for part in process.parts()})
+        assert not any(part.passed for part in process.parts())
 
 
 def test_a_wake_ends_a_poll_and_a_quiet_poll_ends_by_itself(tmp_path):
@@ -279,12 +276,11 @@ def test_a_cable_pulled_between_verdict_and_order_sends_nothing(tmp_path):
         gate.open()
         host = Host(gate, allow=lambda _trigger: False)
         host.serve(lambda: host.rows)
+        boot, part = next(iter(host.rows))
         process.signal(signal.SIGUSR1)
-        while process.link.is_symlink():
-            CLOCK.sleep(0.01)
-        trigger = host.events[-1]
-        assert not gate.allow(PassOrder(trigger.boot, trigger.part, 2**62))
-        assert [event.kind for event in gate.poll(30.0)] == ["gate_lost"]
+        wait_for(lambda: not process.link.is_symlink())
+        assert not gate.allow(PassOrder(boot, part, 2**62))
+        host.serve(lambda: "gate_lost" in host.notices)
         gate.close()
 
 
