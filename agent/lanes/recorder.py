@@ -36,6 +36,8 @@ logger = logging.getLogger("linewarden.recorder")
 
 MOST_AT_ONCE = 256
 RETRY_S = 0.5
+CHORES_EVERY_NS = 1_000_000_000
+ROOM_BYTES = 16 * 1024 * 1024
 
 
 class RecorderLane(Lane):
@@ -58,18 +60,18 @@ class RecorderLane(Lane):
         self._section = section
         self._unwritten: list[ToRecorder] = []
         self._current: list[ToRecorder] = []
+        self._chores_due_ns = clock.now_ns()
         self.disk_fault = ""
         self.commits = 0
 
     def step(self) -> None:
         """Write one group; on a failing disk keep it and try again."""
-        if self._unwritten:
+        if self.disk_fault:
             self._retry()
             return
         group = self._inbox.take_all(self.STEP_S, MOST_AT_ONCE)
-        self._ledger.extend_reservation()
+        self._maintain()
         if not group:
-            self._ledger.maintain()
             return
         if self._section.group_ms > 0 and len(group) < MOST_AT_ONCE:
             self.clock.sleep(self._section.group_ms / 1000)
@@ -78,15 +80,26 @@ class RecorderLane(Lane):
 
     def on_fault(self) -> None:
         """Keep what the interrupted write should have written."""
-        if not self._unwritten:
-            self._unwritten = [_not_recorded(item) for item in self._current]
+        if self._current:
+            self._fail(self._current, LedgerError("the recorder failed on a group of rows"))
+            self._current = []
 
     def end(self) -> None:
         """Write what is left."""
-        if self._unwritten:
+        if self.disk_fault:
             self._retry()
-        while not self._unwritten and (group := self._inbox.take_all(0.0, MOST_AT_ONCE)):
+        while not self.disk_fault and (group := self._inbox.take_all(0.0, MOST_AT_ONCE)):
             self._write(group)
+
+    def _maintain(self) -> None:
+        """Do the ledger's chores about once a second, however busy the line is."""
+        now_ns = self.clock.now_ns()
+        if now_ns >= self._chores_due_ns:
+            self._chores_due_ns = now_ns + CHORES_EVERY_NS
+            try:
+                self._ledger.maintain()
+            except LedgerError as error:
+                self._fail([], error)
 
     def _write(self, group: list[ToRecorder]) -> None:
         self._current = group
@@ -132,6 +145,7 @@ class RecorderLane(Lane):
     def _fail(self, group: list[ToRecorder], error: LedgerError) -> None:
         if not self.disk_fault:
             logger.error("lane=recorder fault=disk: %s; parts are rejected until it works", error)
+            self._pictures.free(ROOM_BYTES)  # on a full disk pictures go before anything else
         self.disk_fault = str(error)
         self._unwritten = [_not_recorded(item) for item in group]
 
@@ -144,14 +158,11 @@ class RecorderLane(Lane):
         except LedgerError as error:
             self._fail(group, error)
             return
-        self._unwritten = []
+        before, self._unwritten, self.disk_fault = self.disk_fault, [], ""
         self._write(group)
-        if not self._unwritten:
-            now_ns = self.clock.now_ns()
-            self._inbox.put(
-                Event("disk_back", f"the ledger works again: {self.disk_fault}", now_ns)
-            )
-            self.disk_fault = ""
+        if not self.disk_fault:
+            text = f"the ledger works again; before: {before}"
+            self._inbox.put(Event("disk_back", text, self.clock.now_ns()))
 
 
 def _not_recorded(item: ToRecorder) -> ToRecorder:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from agent.clock import Clock
+from agent.errors import LedgerError
 from agent.lanes.lane import Lane
 from agent.ledger import EventRow, Ledger, ResultRow
 from agent.messages import Topics
 from agent.ports import Publisher
 
+logger = logging.getLogger("linewarden.telemetry")
+
 ROWS_AT_ONCE = 64
-BUSY_PAUSE_S, IDLE_PAUSE_S = 0.001, 0.02
+BUSY_PAUSE_S, IDLE_PAUSE_S = 0.001, 0.01
 DRAIN_NS = 2_000_000_000
 
 
@@ -43,6 +47,7 @@ class TelemetryLane(Lane):
         self._state_due_ns = clock.now_ns()
         self._waiting: set[int] = set()
         self._again: set[int] = set()
+        self._fault = ""
         if publisher is not None:
             publisher.start()
 
@@ -53,12 +58,11 @@ class TelemetryLane(Lane):
             self.clock.sleep(self.STEP_S)
             return
         self._watch(self._publisher)
-        self._mark(self._publisher)
-        busy = False
+        moved = self._mark(self._publisher)
         if self._publisher.connected:
-            busy = self._send(self._publisher)
+            moved = self._send(self._publisher) or moved
             self._send_state(self._publisher)
-        self.clock.sleep(BUSY_PAUSE_S if busy else IDLE_PAUSE_S)
+        self.clock.sleep(BUSY_PAUSE_S if moved else IDLE_PAUSE_S)
 
     def end(self) -> None:
         """Drain as far as the broker lets us in short time, then say good-bye."""
@@ -67,7 +71,8 @@ class TelemetryLane(Lane):
         deadline_ns = self.clock.now_ns() + DRAIN_NS
         while self._publisher.connected and self.clock.now_ns() < deadline_ns:
             self._mark(self._publisher)
-            if not self._send(self._publisher) and not self._waiting:
+            self._send(self._publisher)
+            if not self._waiting:
                 break
             self.clock.sleep(BUSY_PAUSE_S)
         self._mark(self._publisher)
@@ -79,26 +84,40 @@ class TelemetryLane(Lane):
         self._waiting -= lost
         self._again |= lost
 
-    def _mark(self, publisher: Publisher) -> None:
+    def _mark(self, publisher: Publisher) -> bool:
         tokens = publisher.confirmed()
         if not tokens:
-            return
+            return False
         self._waiting.difference_update(tokens)
         self._ledger.mark_published([token for token in tokens if token > 0])
         self._ledger.mark_events_published([-token for token in tokens if token < 0])
+        return True
 
     def _send(self, publisher: Publisher) -> bool:
-        """Hand over results, then events; False when there was nothing to hand over."""
-        results = self._ledger.unpublished(ROWS_AT_ONCE, self._sent_up_to(1))
-        events = self._ledger.unpublished_events(ROWS_AT_ONCE, self._sent_up_to(-1))
-        for row in results:
-            if not self._hand_over(publisher, self._topics.result, self._result_body(row), row.seq):
-                return True
-        for event in events:
-            body = self._event_body(event)
-            if not self._hand_over(publisher, self._topics.event, body, -event.number):
-                return True
-        return bool(results or events)
+        """Hand over results, then events, as far as they fit; False when none went."""
+        try:
+            results = self._ledger.unpublished(ROWS_AT_ONCE, self._sent_up_to(1))
+            events = self._ledger.unpublished_events(ROWS_AT_ONCE, self._sent_up_to(-1))
+        except LedgerError as error:
+            self._note_fault(error)
+            return False
+        self._fault = ""
+        before = len(self._waiting)
+        topics = self._topics
+        fits = all(
+            self._hand_over(publisher, topics.result, self._result_body(row), row.seq)
+            for row in results
+        )
+        if fits:
+            for event in events:
+                self._hand_over(publisher, topics.event, self._event_body(event), -event.number)
+        return len(self._waiting) > before
+
+    def _note_fault(self, error: LedgerError) -> None:
+        """Say once that the outbox cannot be read; state goes out all the same."""
+        if not self._fault:
+            logger.error("lane=telemetry: %s; results wait", error)
+        self._fault = str(error)
 
     def _sent_up_to(self, sign: int) -> int:
         """Return the last number on its way; 0 while an earlier one must go again."""

@@ -43,6 +43,7 @@ class LiveLine:
         self.config = folder / "agent.toml"
         self.lead_s = 3.0
         self.bundle = RENDERED
+        self.jitter = 0.1
         self.mqtt_port = mqtt_port
         self._processes: list[subprocess.Popen] = []
         self.agent: subprocess.Popen | None = None
@@ -67,6 +68,7 @@ class LiveLine:
         command = [
             sys.executable, "-m", "agent.sim.process", "--link", str(self.link), "--record",
             str(self.record), "--delay-ms", "400", "--rate", str(self.rate), "--seed", "1",
+            "--jitter", str(self.jitter),
             "--start-ns", str(start_ns), "--parts", str(self.parts), *faults,
         ]  # fmt: skip
         gate = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL)
@@ -145,6 +147,7 @@ deck = 16
 [belt]
 rate_per_s = {self.rate}
 seed = 1
+jitter = {self.jitter}
 parts = {self.parts}
 start_ns = {start_ns}
 [model]

@@ -52,6 +52,10 @@ class FakePictures:
         """Return a name."""
         return f"{seq}.png"
 
+    def free(self, wanted_bytes):
+        """Note that room was asked for."""
+        self.freed = wanted_bytes
+
     def keep(self, seq, pixels):
         """Keep one picture."""
         self.kept.append((seq, pixels.shape))

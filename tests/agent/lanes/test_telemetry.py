@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from agent.clock import ManualClock
 from agent.config import Station
+from agent.errors import LedgerError
 from agent.lanes.telemetry import TelemetryLane
 from agent.messages import Topics
 
@@ -150,6 +151,23 @@ def test_events_are_told_as_well():
     telemetry.step()
     assert not outbox.rows
     assert not outbox.events
+
+
+def test_a_disk_that_cannot_be_read_stops_no_state(monkeypatch):
+    """On a dead disk the plant still hears how the line is, and the lane lives."""
+    outbox, publisher = FakeOutbox(3), FakePublisher()
+
+    def dead(*_):
+        raise LedgerError("the disk is gone")
+
+    monkeypatch.setattr(outbox, "unpublished", dead)
+    telemetry = lane(outbox, publisher)
+    for _ in range(30):
+        telemetry.step()
+    assert publisher.states == 1
+    monkeypatch.undo()
+    telemetry.step()
+    assert publisher.sent == [1, 2, 3]
 
 
 def test_state_comes_every_few_seconds():
