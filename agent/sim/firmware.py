@@ -179,7 +179,7 @@ class Firmware:
 
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
-        self._tracker.bar(OutcomeKind.REJECTED, now_us)
+        self._tracker.bar(OutcomeKind.REJECTED, now_us + 1)
         self._ready = False
         self._pinged_us = None
         self._set_fault(Faults.HEARTBEAT, on=False)

@@ -104,7 +104,7 @@ class Tracker:
             self.overflow = True
             part.done_tick = now_us
         if self.overflow:
-            self.bar(OutcomeKind.FAULT, now_us)
+            self.bar(OutcomeKind.FAULT, now_us + 1)
             part.barred = OutcomeKind.FAULT
         return part
 
@@ -123,17 +123,21 @@ class Tracker:
         part.permitted = True
         return None
 
-    def bar(self, outcome: OutcomeKind, now_us: int) -> None:
-        """Bind all parts in flight to this outcome, those excepted that are bound already."""
-        self._close(now_us)
+    def bar(self, outcome: OutcomeKind, from_us: int) -> None:
+        """Bind all parts in flight to this outcome, those excepted that are bound already.
+
+        The gate is shut from the tick `from_us` on: what the time brings about counts in its own
+        tick, what a message or an edge does only in the next.
+        """
+        self._close(from_us)
         for part in self._flight:
             part.permitted = False
             if part.barred is _NONE:
                 part.barred = outcome
 
-    def drop(self, otherwise: OutcomeKind, now_us: int) -> None:
-        """Take all permissions back; a new one may still be given in time."""
-        self._close(now_us)
+    def drop(self, otherwise: OutcomeKind, from_us: int) -> None:
+        """Take all permissions back; a new one may still be given in time. See `bar`."""
+        self._close(from_us)
         for part in self._flight:
             part.permitted = False
             part.otherwise = otherwise
@@ -163,10 +167,10 @@ class Tracker:
         self._flight.popleft()
         done.append(head)
 
-    def _close(self, now_us: int) -> None:
+    def _close(self, from_us: int) -> None:
         if self._open is not None:
             # The gate counts for the part if it was open at the moment the part was there.
-            self._open.passed = now_us > self._open.centre
+            self._open.passed = from_us > self._open.centre
             self._open = None
 
     def _keep_apart(self, part: TrackedPart, now_us: int) -> None:
@@ -177,7 +181,7 @@ class Tracker:
         if part.tick - newest.tick >= self.config.min_pitch_us:
             return
         if newest is self._open:
-            self._close(now_us)
+            self._close(now_us + 1)
         for each in (newest, part):
             each.permitted = False
             if each.barred is _NONE and each.done_tick is None:

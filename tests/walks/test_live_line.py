@@ -1,6 +1,7 @@
 """The agent as a process between a belt, a gate on a pty and a broker, through crashes."""
 
 import json
+import resource
 import subprocess
 import threading
 
@@ -192,3 +193,24 @@ def test_a_wrong_start_is_one_line_and_exit_code_1(tmp_path, change, says):
     assert len(ours) == 1, done.stderr
     assert says in ours[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_takes_nothing_rejects_and_recovers(tmp_path):
+    """No part passes without its row; once the disk works the line passes parts again."""
+    with LiveLine(tmp_path, parts=240) as line:
+        line.start_gate()
+        agent = line.start_agent()
+        wait_until(lambda: len(line.met()) >= 40, "parts before the fault")
+        # From here on every write to a file fails, as on a full or dying disk.
+        _, hard = resource.prlimit(agent.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (0, hard))
+        wait_until(lambda: any("fault=disk" in text for text in line.log), "the fault")
+        resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        line.wait_for_belt()
+        wait_until(lambda: len(line.rows()) >= 240, "all rows")
+        assert line.stop_agent() == 0
+        counts = line.balanced()
+        reasons = {row["reason"] for row in line.rows()}
+    assert counts["PASS"] > 20
+    assert counts["UNINSPECTED"] >= 1
+    assert reasons & {"disk", "late"}
