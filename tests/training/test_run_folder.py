@@ -72,7 +72,7 @@ def test_thresholds_come_later(folder):
 
 
 def test_another_run_is_not_overwritten(folder, tmp_path):
-    """A folder with a trained run, and a file in its place, are refused; an untrained one is not."""
+    """A trained run, and a file in its place, are refused; one that learned nothing is not."""
     folder.refuse_other()
     folder.write_state(FitState(epochs=1))
     with pytest.raises(RunError, match="holds a run already: add --resume"):
