@@ -264,4 +264,4 @@ def _check_bundle(path: Path) -> None:
     try:
         open_archive(path)
     except BundleError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(str(error)) from error

@@ -76,7 +76,7 @@ def open_active(path: Path, open_engine: OpenEngine, clock: Clock) -> ActiveMode
     try:
         archive = open_archive(path)
     except BundleError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(str(error)) from error
     try:
         engine = open_engine(archive.model)
     except AgentError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.container import MAX_ARCHIVE_BYTES, read_container, write_container
-from bundle.errors import ArchiveError
+from bundle.errors import ArchiveError, BundleError
 from bundle.manifest import Entry, Manifest, manifest_bytes, parse_manifest
 
 MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.tflite"
@@ -84,7 +84,10 @@ def open_archive(path: Path) -> Archive:
             data = file.read(MAX_ARCHIVE_BYTES + 1)
     except OSError as error:
         raise ArchiveError(f"cannot read the bundle {path}: {error.strerror}") from error
-    return parse_archive(data)
+    try:
+        return parse_archive(data)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def parse_archive(data: bytes) -> Archive:

@@ -117,10 +117,12 @@ def evaluate(
     """
     if bundle is not None and run is not None:
         raise typer.BadParameter("give one of --bundle and --run")
-    from training.assess import evaluate_judge, evaluation_json
+    from training.assess import default_side, evaluate_judge, evaluation_json
+    from training.dataset import class_folders
 
-    judge = _open_judge(bundle, run, threads)
     side = None if split is None else split.side
+    class_folders(data, side or default_side(data))  # a wrong folder is said before a model loads
+    judge = _open_judge(bundle, run, threads)
     evaluation = evaluate_judge(judge, data, side, defective=defective, include_seen=include_seen)
     if as_json:
         print(json.dumps(evaluation_json(evaluation), indent=1))

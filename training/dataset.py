@@ -67,13 +67,8 @@ def read_index(root: Path, side: Side = "all") -> Index:
     `root` has train/ and test/ with a folder per class in each, or is itself a folder with one
     folder per class, which only has the side "all". Raises DataError.
     """
-    classes = _class_folders(root, side)
+    classes = class_folders(root, side)
     labels = tuple(sorted(classes))
-    if len(labels) < 2:
-        found = labels[0] if labels else "none"
-        raise DataError(
-            f"{root} needs a folder of pictures for each of two classes or more; found: {found}"
-        )
     pictures: list[Picture] = []
     unreadable: list[str] = []
     for label in labels:
@@ -174,7 +169,8 @@ def _by_name(pictures: list[Picture]) -> tuple[Picture, ...]:
     return tuple(sorted(pictures, key=lambda picture: picture.name))
 
 
-def _class_folders(root: Path, side: Side) -> dict[str, list[Path]]:
+def class_folders(root: Path, side: Side) -> dict[str, list[Path]]:
+    """Return the folders of each class on a side. Raises DataError below two classes."""
     if not root.is_dir():
         raise DataError(f"there is no data folder {root}")
     if not has_sides(root):
@@ -190,6 +186,11 @@ def _class_folders(root: Path, side: Side) -> dict[str, list[Path]]:
         for path in sorted(top.iterdir()) if top.is_dir() else ():
             if path.is_dir() and label_slug(path.name):
                 folders[label_slug(path.name)].append(path)
+    if len(folders) < 2:
+        found = next(iter(folders), "none")
+        raise DataError(
+            f"{root} needs a folder of pictures for each of two classes or more; found: {found}"
+        )
     return folders
 
 

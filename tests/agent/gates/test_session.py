@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from agent.gates import messages
-from agent.gates.codes import OutcomeKind, ReportKind
+from agent.gates.codes import ConfigStatus, OutcomeKind, ReportKind
 from agent.gates.partbook import MAX_PARTS, PartBook
 from agent.gates.session import Session, Stage
 from agent.gates.terms import Terms
@@ -187,9 +189,11 @@ def test_the_cut_off_is_the_same_for_host_and_controller(early_ns):
 def test_an_order_that_cannot_count_is_not_sent():
     """Another boot, an unknown part, one that has met the gate: no byte leaves the host."""
     line = VirtualLine(TERMS, Belt(2.0, start_ns=3 * SECOND, parts=2))
-    run(line, 3.4, allow=lambda trigger: False)
+    run(line, 2.3, allow=lambda trigger: False)
     first = line.events[0]
     later = line.clock.now_ns() + SECOND
+    assert not line.session.allow(PassOrder(first.boot + 1, 1, later), line.clock.now_ns())
+    run(line, 1.1, allow=lambda trigger: False)
     for boot, part in ((first.boot + 1, 2), (first.boot, 99), (first.boot, first.part)):
         assert not line.session.allow(PassOrder(boot, part, later), line.clock.now_ns())
     assert not any(
@@ -439,3 +443,17 @@ def test_a_version_mismatch_at_the_other_end_changes_nothing():
     stranger = messages.Hello(9, 1234, 0)
     line.session.receive(encode_frame(stranger, 9, 1234), line.clock.now_ns())
     assert line.session.up(line.clock.now_ns())
+
+
+def test_an_answer_that_reads_back_something_else_is_not_taken():
+    """Only the very configuration that was sent lets the session run."""
+    line = VirtualLine(TERMS, EMPTY)
+    good, line.up = line.up, Deaf(messages.Configured)
+    run(line, 1)
+    now_ns = line.clock.now_ns()
+    other = messages.Configured(ConfigStatus.ACCEPTED, replace(CONFIG, delay_us=300_000))
+    line.session.receive(encode_frame(other, 99, line.firmware.boot), now_ns)
+    assert line.session.stage is Stage.CONFIGURING
+    line.up = good
+    run(line, 1)
+    assert line.session.stage is Stage.RUNNING

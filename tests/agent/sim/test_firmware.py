@@ -264,6 +264,32 @@ def test_two_parts_within_the_pitch_are_both_diverted_even_if_one_was_allowed():
     assert (third, OutcomeKind.NONE) in told
 
 
+@pytest.mark.parametrize(("apart_us", "close"), [(17 * MS - 1, True), (17 * MS, False)])
+def test_the_smallest_pitch_itself_is_enough(apart_us, close):
+    """A microsecond less is too close, the pitch itself is not."""
+    host = Host().greet()
+    host.part()
+    host.wait(apart_us)
+    second = host.part()
+    host.allow(second)
+    host.wait(600 * MS)
+    assert host.outcomes()[second] is (OutcomeKind.TOO_CLOSE if close else OutcomeKind.PASSED)
+
+
+def test_a_permission_for_a_part_that_has_gone_by_passes_no_other():
+    """The next parts are in flight; an old number touches none of them."""
+    host = Host().greet()
+    first = host.part()
+    host.wait(390 * MS)
+    others = [host.part()]
+    host.wait(409 * MS)
+    others.append(host.part())
+    host.allow(first)
+    assert host.all(messages.Refused) == [messages.Refused(first, Refusal.UNKNOWN_PART)]
+    host.wait(1_000 * MS)
+    assert [host.outcomes()[part] for part in others] == [OutcomeKind.REJECTED] * 2
+
+
 def test_a_part_close_behind_an_open_gate_shuts_it():
     """Where the gate is nearer than the pitch, the second part closes it on the first."""
     host = Host().greet(messages.Config(20 * MS, 8 * MS, 40 * MS, 3 * MS, 64))
@@ -345,7 +371,11 @@ def test_a_silent_host_loses_all_permissions_after_500_ms():
 
 def test_a_heartbeat_lost_while_the_gate_is_open_closes_it_at_once():
     """The outcome says whether the part was through by then."""
-    for closes_at_ms, kind in ((399, OutcomeKind.NO_HEARTBEAT), (401, OutcomeKind.PASSED)):
+    for closes_at_ms, kind in (
+        (399, OutcomeKind.NO_HEARTBEAT),
+        (400, OutcomeKind.NO_HEARTBEAT),
+        (401, OutcomeKind.PASSED),
+    ):
         host = Host().greet(messages.Config(400 * MS, 30 * MS, 60 * MS, 3 * MS, 64))
         host.wait(200 * MS)
         part = host.part()

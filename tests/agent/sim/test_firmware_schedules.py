@@ -162,7 +162,7 @@ class Schedules(RuleBasedStateMachine):
         self.firmware.receive(self.link.output(self.now_us * 1000), self.now_us)
 
 
-Schedules.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Schedules.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestSchedules = Schedules.TestCase
 
 
