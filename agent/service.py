@@ -23,7 +23,7 @@ from agent.ledger import Ledger, open_ledger
 from agent.mailbox import NeverLose, NewestWins
 from agent.notify import Notifier
 from agent.pictures import PictureStore
-from agent.ports import Engine, Gate, Publisher
+from agent.ports import Engine, Publisher
 from agent.records import Committed, Event, Judged, Part, ToRecorder
 from agent.reporter import Condition, Reporter
 from agent.schedule import Timing
@@ -83,7 +83,9 @@ class Service:
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
         self._publisher = _open_publisher(config, self._reporter)
         self._gate = open_gate(config.gate, config.timing, config.belt, clock)
-        self.lanes = self._build_lanes(self._ledger, self._gate)
+        timing = Timing.from_config(config.timing)
+        self._boxes = self._build_boxes(timing)
+        self.lanes = self._build_lanes(timing, self._boxes)
         self._supervisor = Supervisor(self.lanes.in_order(), clock)
 
     @property
@@ -175,59 +177,65 @@ class Service:
         model = self._model.title if self._model else "no model: rejecting"
         return f"{model}; {snapshot.triggers} parts: {counts}"
 
-    def _build_lanes(self, ledger: Ledger, gate: Gate) -> Lanes:
-        config, clock, timing = self._config, self._clock, Timing.from_config(self._config.timing)
-        boxes = Boxes(
-            frames=NewestWins(clock),
+    def _build_boxes(self, timing: Timing) -> Boxes:
+        wake = self._gate.wake
+        return Boxes(
+            frames=NewestWins(self._clock),
             parts=NeverLose(timing.max_in_flight),
-            judged=NeverLose(TO_GATE, on_put=gate.wake),
-            committed=NeverLose(TO_GATE, on_put=gate.wake),
+            judged=NeverLose(TO_GATE, on_put=wake),
+            committed=NeverLose(TO_GATE, on_put=wake),
             recorder=NeverLose(TO_RECORDER),
         )
-        self._boxes = boxes
-        pictures = PictureStore(
-            Path(config.ledger.folder) / "pictures", config.ledger.picture_quota_mb * 1_000_000
+
+    def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
+        config, clock = self._config, self._clock
+        camera = open_camera(config.camera, config.belt, clock)
+        capture = CaptureLane(camera, boxes.frames, boxes.recorder.put, clock)
+        inspection = InspectionLane(
+            boxes.parts,
+            boxes.frames,
+            boxes.judged,
+            lambda: self._model,
+            lambda: capture.up,
+            timing,
+            round(config.timing.frame_arrives_ms * 1e6),
+            clock,
         )
-        capture = CaptureLane(
-            open_camera(config.camera, config.belt, clock), boxes.frames, boxes.recorder.put, clock
+        gate = GateLane(
+            self._gate,
+            boxes.judged,
+            boxes.committed,
+            boxes.parts,
+            boxes.recorder,
+            self._ledger.sequencer.next,
+            lambda: self.ready,
+            timing,
+            self.tally,
+            clock,
         )
         return Lanes(
-            capture=capture,
-            inspection=InspectionLane(
-                boxes.parts,
-                boxes.frames,
-                boxes.judged,
-                lambda: self._model,
-                lambda: capture.up,
-                timing,
-                round(config.timing.frame_arrives_ms * 1e6),
-                clock,
-            ),
-            gate=GateLane(
-                gate,
-                boxes.judged,
-                boxes.committed,
-                boxes.parts,
-                boxes.recorder,
-                ledger.sequencer.next,
-                lambda: self.ready,
-                timing,
-                self.tally,
-                clock,
-            ),
-            recorder=RecorderLane(
-                boxes.recorder, boxes.committed.put, ledger, pictures, config.ledger, clock
-            ),
-            telemetry=TelemetryLane(
-                self._publisher,
-                ledger,
-                self._reporter.topics,
-                self._reporter.result,
-                self._reporter.event,
-                lambda: self._reporter.state(self._condition()),
-                round(config.mqtt.state_every_s * 1e9),
-                clock,
-            ),
+            capture, inspection, gate, self._build_recorder(boxes), self._build_telemetry()
+        )
+
+    def _build_recorder(self, boxes: Boxes) -> RecorderLane:
+        section = self._config.ledger
+        quota_bytes = section.picture_quota_mb * 1_000_000
+        pictures = PictureStore(Path(section.folder) / "pictures", quota_bytes)
+        return RecorderLane(
+            boxes.recorder, boxes.committed.put, self._ledger, pictures, section, self._clock
+        )
+
+    def _build_telemetry(self) -> TelemetryLane:
+        reporter = self._reporter
+        return TelemetryLane(
+            self._publisher,
+            self._ledger,
+            reporter.topics,
+            reporter.result,
+            reporter.event,
+            lambda: reporter.state(self._condition()),
+            round(self._config.mqtt.state_every_s * 1e9),
+            self._clock,
         )
 
     def _open_engine(self, model: bytes) -> Engine:
