@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agent.config_faults import first_fault
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -198,6 +198,15 @@ class Config(Section):
     ledger: Ledger
     mqtt: Mqtt = Mqtt()
 
+    @model_validator(mode="after")
+    def _bounce(self) -> Config:
+        if self.gate.debounce_ms > self.timing.min_pitch_ms:
+            raise ValueError(
+                f"gate.debounce_ms {self.gate.debounce_ms:g} is longer than timing.min_pitch_ms "
+                f"{self.timing.min_pitch_ms:g}: two parts would count as one"
+            )
+        return self
+
 
 def read_config(path: Path) -> Config:
     """Read and check a configuration; relative paths in it start at its own folder.
@@ -223,7 +232,7 @@ def parse_config(text: str, *, name: str = "agent.toml", folder: Path | None = N
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_first_fault(error)}") from error
+        raise ConfigError(f"{name}: {first_fault(error, known_keys())}") from error
     return config if folder is None else _resolved(config, folder)
 
 
@@ -240,38 +249,15 @@ def options() -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def known_keys() -> list[str]:
+    """Return the names of all sections and options."""
+    return [*(key for key, *_ in options()), *Config.model_fields]
+
+
 def _section_models(annotation: Any) -> list[type[Section]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     return [model for inner in get_args(annotation) for model in _section_models(inner)]
-
-
-def _first_fault(error: ValidationError) -> str:
-    faults = error.errors(include_url=False)
-    # A misspelt key is unknown and its right name missing: the first says more.
-    fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
-    # The name of the chosen driver stands in the place of a union's fault: it is no key.
-    place = [str(step) for step in fault["loc"]]
-    drivers = {"replay", "sim", "controller"}
-    place = [step for i, step in enumerate(place) if not (i == 1 and step in drivers)]
-    key = ".".join(place) or "the file"
-    if fault["type"] == "extra_forbidden":
-        return f"unknown key {key}{_nearest(place)}"
-    if fault["type"] == "missing":
-        return f"{key} is missing"
-    message = fault["msg"].removeprefix("Value error, ")
-    shown = fault["input"] if isinstance(fault["input"], (str, int, float, bool)) else None
-    return f"{key}: {message}" + (f" (it is {shown!r})" if shown is not None else "")
-
-
-def _nearest(place: list[str]) -> str:
-    """Name the known key that is most like an unknown one."""
-    known = [key for key, *_ in options()] + list(Config.model_fields)
-    close = difflib.get_close_matches(".".join(place), known, n=1, cutoff=0.5)
-    if not close:
-        last = {key.split(".")[-1]: key for key in known}
-        close = [last[name] for name in difflib.get_close_matches(place[-1], last, n=1)]
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _resolved(config: Config, folder: Path) -> Config:

@@ -213,9 +213,8 @@ class Service:
             self.tally,
             clock,
         )
-        return Lanes(
-            capture, inspection, gate, self._build_recorder(boxes), self._build_telemetry()
-        )
+        recorder, telemetry = self._build_recorder(boxes), self._build_telemetry()
+        return Lanes(capture, inspection, gate, recorder, telemetry)
 
     def _build_recorder(self, boxes: Boxes) -> RecorderLane:
         section = self._config.ledger

@@ -45,13 +45,15 @@ def test_the_smallest_configuration_is_enough():
         ("[mqtt]\nport = 70000\n", r"mqtt\.port.*65535.*70000"),
         ("[station]\nline = 'a/b'\n", r"station\.line"),
         ("[belt]\njitter = 1.0\n", r"belt\.jitter.*less than 1"),
+        ("[timing]\nmin_pitch_ms = 20\n", "would count as one"),
         ("x = [", "not valid TOML"),
     ],
 )
 def test_a_fault_is_one_line_with_key_value_and_bound(text, says):
     """Unknown keys, wrong units, wrong types and values out of range are said in one line."""
+    good = GOOD.replace("[ledger]", "debounce_ms = 30\n[ledger]") if "as one" in says else GOOD
     with pytest.raises(ConfigError, match=says) as caught:
-        parse_config(GOOD + text)
+        parse_config(good + text)
     assert "\n" not in str(caught.value)
 
 
