@@ -22,7 +22,7 @@ ENV = .venv
 .PHONY: demo test lint bench reproduce lock clean env demo-env packages
 
 demo: demo-env
-	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data $(DATA)) $(ARGS)
+	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: packages env lint
 	$(ENV)/bin/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered $(ARGS)

@@ -63,7 +63,7 @@ def open_ledger(
     try:
         ballast = Ballast(folder, ballast_bytes)
         return Ledger(folder, clock, host_boot or host_boot_id(), ballast, lock)
-    except LedgerError:
+    except BaseException:
         lock.release()
         raise
 

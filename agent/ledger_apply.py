@@ -124,7 +124,9 @@ class _Applying:
 
     def add_event(self, write: AddEvent) -> None:
         event = write.event
-        values = (self._host_boot, event.at_ns, write.wall_ns, event.kind, event.text)
+        # A file name in it may hold bytes that are no text.
+        text = event.text.encode("utf-8", "replace").decode("utf-8")
+        values = (self._host_boot, event.at_ns, write.wall_ns, event.kind, text)
         self._writer.execute(NOTE, values)
 
     def _find(self, boot: int, gate_part: int) -> tuple[int, RowState | None]:

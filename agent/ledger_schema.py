@@ -12,6 +12,7 @@ APPLICATION_ID = 0x4C575244  # "LWRD"
 SCHEMA_VERSION = 1
 BUSY_S = 5.0
 WAL_KEPT_BYTES = 1024 * 1024  # the -wal shrinks to this when it begins anew
+CACHE_KIB = 512  # a connection's; SQLite's own 2 MiB each would fill up over hours
 
 # `tally` keeps the balance: triggers write it in the same transaction as the row, so that it is
 # exact at every moment and costs no scan. `turn` tells lives of a controller apart whose 16-bit
@@ -116,6 +117,7 @@ def connect(path: Path, *, synchronous: str, checkpoint_pages: int) -> sqlite3.C
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").fetchone()
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}").fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,11 +72,13 @@ class Sequencer:
 
     def __init__(self, first: int) -> None:
         self._last = first - 1
+        self._lock = threading.Lock()
 
     def next(self) -> int:
         """Return the next number."""
-        self._last += 1
-        return self._last
+        with self._lock:
+            self._last += 1
+            return self._last
 
     @property
     def last(self) -> int:
@@ -84,7 +87,8 @@ class Sequencer:
 
     def skip_to(self, first: int) -> None:
         """Go on at `first`, unless the numbers are beyond it already."""
-        self._last = max(self._last, first - 1)
+        with self._lock:
+            self._last = max(self._last, first - 1)
 
 
 class Reservation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
@@ -30,10 +31,26 @@ def run_agent(config_path: Path) -> bool:
     config = read_config(config_path)
     tune_interpreter()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop_on_signals(stop)
     service = Service(config, SystemClock(), Notifier(os.environ.get("NOTIFY_SOCKET")))
     return service.run(stop)
+
+
+def stop_on_signals(stop: threading.Event) -> None:
+    """Set `stop` on SIGTERM or SIGINT.
+
+    A handler that set the event itself could meet the main thread inside of its wait, and hang:
+    an event's lock is not reentrant. A SimpleQueue may be put into from a handler.
+    """
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def wait() -> None:
+        asked.get()
+        stop.set()
+
+    threading.Thread(target=wait, name="lw-signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: asked.put(received))
 
 
 def tune_interpreter() -> None:

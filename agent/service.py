@@ -36,7 +36,7 @@ from bundle.errors import BundleError
 logger = logging.getLogger("linewarden.service")
 
 CHECK_EVERY_S = 0.5
-DRAIN_S = 3.0
+GRACE_NS = 500_000_000
 LANE_END_S = 3.0
 TO_RECORDER = 20_000  # small records; minutes of a failing disk at 50 parts a second
 TO_GATE = 4096
@@ -76,10 +76,18 @@ class Service:
         self._clock = clock
         self._notifier = notifier
         self._model: ActiveModel | None = None
-        self._stopping = False
+        self._started = self._stopping = False
         self.tally = Tally()
         _check_bundle(Path(config.model.bundle))
         self._ledger = _open_ledger(Path(config.ledger.folder), clock)
+        try:
+            self._build()
+        except BaseException:
+            self._ledger.close()
+            raise
+
+    def _build(self) -> None:
+        config, clock = self._config, self._clock
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
         self._publisher = _open_publisher(config, self._reporter)
         self._gate = open_gate(config.gate, config.timing, config.belt, clock)
@@ -107,6 +115,7 @@ class Service:
         """
         self._gate.open()
         self._tell("started", f"the agent started on {self._config.station.device}")
+        self._started = True
         self._supervisor.start()
         self._notifier.ready("rejecting: the model is not proven yet")
         try:
@@ -122,11 +131,13 @@ class Service:
 
     def run(self, stop: threading.Event) -> bool:
         """Run until `stop` is set; False when a lane died and the process must go."""
-        self.start()
         healthy = True
-        while healthy and not stop.wait(CHECK_EVERY_S):
-            healthy = self._check()
-        self.stop()
+        try:
+            self.start()
+            while healthy and not stop.wait(CHECK_EVERY_S):
+                healthy = self._check()
+        finally:
+            self.stop()
         return healthy
 
     def stop(self) -> None:
@@ -137,13 +148,22 @@ class Service:
         self._notifier.stopping()
         self.lanes.gate.draining = True
         self._tell("stopping", "the agent was asked to stop")
-        deadline_ns = self._clock.now_ns() + round(DRAIN_S * 1e9)
-        while self.lanes.gate.in_flight and self._clock.now_ns() < deadline_ns:
-            self._clock.sleep(0.01)
-        self._supervisor.stop(LANE_END_S)
+        if self._started:
+            self._finish_parts()
+            self._supervisor.stop(LANE_END_S)
+        else:
+            self._gate.close()
         self._ledger.close()
         if self._model is not None:
             self._model.close()
+
+    def _finish_parts(self) -> None:
+        """Wait until the parts that came before the stop have met the gate."""
+        timing = self._config.timing
+        patience_ns = round((timing.delay_ms + timing.guard_ms) * 1e6) + GRACE_NS
+        deadline_ns = self._clock.now_ns() + patience_ns
+        while self.lanes.gate.unfinished and self._clock.now_ns() < deadline_ns:
+            self._clock.sleep(0.01)
 
     def _check(self) -> bool:
         dead = self._supervisor.dead()
@@ -180,7 +200,7 @@ class Service:
     def _build_boxes(self, timing: Timing) -> Boxes:
         wake = self._gate.wake
         return Boxes(
-            frames=NewestWins(self._clock),
+            frames=NewestWins(self._clock, _frames_kept(self._config.camera.frame_rate)),
             parts=NeverLose(timing.max_in_flight),
             judged=NeverLose(TO_GATE, on_put=wake),
             committed=NeverLose(TO_GATE, on_put=wake),
@@ -242,6 +262,11 @@ class Service:
 
     def _tell(self, kind: str, text: str) -> None:
         self._boxes.recorder.put(Event(kind, text, self._clock.now_ns()))
+
+
+def _frames_kept(frame_rate: float) -> int:
+    """Keep what a part that waits its turn may need, without keeping much."""
+    return min(24, max(4, round(0.15 * frame_rate)))
 
 
 def _open_publisher(config: Config, reporter: Reporter) -> Publisher | None:

@@ -13,6 +13,5 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing$missing ..."
 apt-get update -qq
-# A broker of our own is started by the tests; the packaged service must not be in the way.
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -10,6 +10,10 @@ shift 2
     exit 1
 }
 echo "setting up $folder (once; a few minutes with TensorFlow, less without) ..."
+if ! "$python" -c 'import ensurepip' 2>/dev/null && [ "$(id -u)" -eq 0 ] &&
+    command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
+fi
 "$python" -m venv "$folder" || {
     echo "The venv module is missing. On Debian: apt-get install python3-venv" >&2
     exit 1

@@ -50,7 +50,11 @@ class DemoBroker:
         else:
             raise DemoError("there is no MQTT broker: install mosquitto, or linewarden[demo]")
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a terminal's Ctrl-C is for us, not for the broker
         )
         self._wait_until_it_listens()
 

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import re
-import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ from agent.demo.view import Scene, draw, progress_line
 from agent.errors import DemoError
 from agent.messages import Topics
 from agent.notify import Notifier
-from agent.process import tune_interpreter
+from agent.process import stop_on_signals, tune_interpreter
 from agent.service import Service
 from agent.sim.judge import read_record
 from bundle.archive import Archive, open_archive
@@ -110,8 +109,7 @@ class _Line:
 
     def run(self, console: Console, *, plain: bool) -> None:
         """Show the line until its last part has met the gate, or Ctrl-C."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._stop.set())
+        stop_on_signals(self._stop)
         try:
             self._service.start()
             if plain:

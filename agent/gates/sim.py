@@ -100,6 +100,7 @@ class SimGate:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            start_new_session=True,  # a terminal's Ctrl-C is for us: the gate ends when we say so
         )
 
     def _await_ready(self) -> None:

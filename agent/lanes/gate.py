@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.clock import Clock
-from agent.lanes.lane import Lane
+from agent.lanes.lane import Lane, LaneOverError
 from agent.mailbox import NeverLose
 from agent.ports import Gate
 from agent.records import (
@@ -75,6 +75,15 @@ class GateLane(Lane):
         self.state = "opening"
 
     @property
+    def unfinished(self) -> int:
+        """Return how many parts in flight came before the agent was asked to stop."""
+        flights = list(self._flights)
+        return sum(
+            flight.verdict is None or flight.verdict.reason is not Reason.STOPPING
+            for flight in flights
+        )
+
+    @property
     def in_flight(self) -> int:
         """Return how many parts are between camera and gate."""
         return len(self._flights)
@@ -131,10 +140,13 @@ class GateLane(Lane):
     def _spoil(self, flight: Flight) -> None:
         """Take back what was decided about a part that turned out too close to the next.
 
-        The controller saw both edges and drops the permission by itself.
+        A permission that is out stays the controller's business: it saw both edges by its own
+        clock, and says what came of it.
         """
         verdict = flight.verdict
-        if verdict is not None and verdict.kind is not VerdictKind.UNINSPECTED:
+        if flight.allowed or verdict is None:
+            return  # the order is out: the controller decides, and its outcome is taken over
+        if verdict.kind is not VerdictKind.UNINSPECTED:
             self._amend(flight, verdict, flight.spoiled)
 
     def _take_verdict(self, judged: Judged) -> None:
@@ -221,4 +233,5 @@ class GateLane(Lane):
 
     def _record(self, item: ToRecorder) -> None:
         if not self._recorder.put(item):
-            raise RuntimeError("the recorder takes nothing any more")
+            # Triggers are handed up once in a process's life: only a new one gets them again.
+            raise LaneOverError("the recorder takes nothing any more")

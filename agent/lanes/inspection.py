@@ -67,10 +67,12 @@ class InspectionLane(Lane):
         if not self._camera_up():
             return self._refuse(part, Reason.CAMERA_LOST)
         until_ns = at_ns + self._timing.frame_within_ns
+        late = self.clock.now_ns() > until_ns
         give_up_ns = min(cutoff_ns, until_ns + self._frame_arrives_ns)
         found = self._frames.first_within(at_ns, until_ns, give_up_ns)
         if found is None:
-            return self._refuse(part, Reason.NO_FRAME)
+            # Taken up after its time at the camera, the part's frame may have made room already.
+            return self._refuse(part, Reason.OVERLOAD if late else Reason.NO_FRAME)
         frame, in_hand_ns = found
         return self._judge(part, frame, in_hand_ns, model)
 

@@ -8,11 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from agent.clock import Clock
+from agent.errors import AgentError
 
 logger = logging.getLogger("linewarden.lane")
 
 PAUSE_AFTER_FAULT_S = 0.05
 FAULTS_IN_A_ROW = 20
+
+
+class LaneOverError(AgentError):
+    """The lane cannot go on at all; the process must end and start anew."""
 
 
 class Lane(ABC):
@@ -74,8 +79,9 @@ class Lane(ABC):
         while not self._stop.is_set():
             in_a_row = 0 if self._guarded(self.step) else in_a_row + 1
             if in_a_row >= FAULTS_IN_A_ROW:
-                logger.critical("lane=%s gave up after %d faults in a row", self.name, in_a_row)
+                logger.critical("lane=%s gives up after %d faults in a row", self.name, in_a_row)
                 self._gave_up = True
+            if self._gave_up:
                 break
             self.beat()
         self._guarded(self.end)
@@ -84,6 +90,10 @@ class Lane(ABC):
         """Run one piece of work; the only broad handler: a lane answers and goes on."""
         try:
             work()
+        except LaneOverError as error:
+            logger.critical("lane=%s gives up: %s", self.name, error)
+            self._gave_up = True
+            return False
         except Exception:
             self.faults += 1
             logger.exception("lane=%s fault=%d", self.name, self.faults)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from agent import config
 from agent.clock import Clock
 from agent.errors import LedgerError
-from agent.lanes.lane import Lane
+from agent.lanes.lane import Lane, LaneOverError
 from agent.ledger import (
     AddEvent,
     Ledger,
@@ -36,6 +36,7 @@ logger = logging.getLogger("linewarden.recorder")
 
 MOST_AT_ONCE = 256
 RETRY_S = 0.5
+FAILED_WRITES = 120  # a minute of a disk that can be opened and not be written
 CHORES_EVERY_NS = 1_000_000_000
 ROOM_BYTES = 16 * 1024 * 1024
 
@@ -60,6 +61,7 @@ class RecorderLane(Lane):
         self._section = section
         self._unwritten: list[ToRecorder] = []
         self._current: list[ToRecorder] = []
+        self._failed_writes = 0
         self._chores_due_ns = clock.now_ns()
         self.disk_fault = ""
         self.commits = 0
@@ -130,6 +132,8 @@ class RecorderLane(Lane):
     def _wanted(self, judged: Judged) -> bool:
         """Tell whether the picture is kept: rejects and rechecks, and a sample of passes."""
         verdict = judged.verdict
+        if self._section.picture_quota_mb == 0:
+            return False
         if verdict.kind is VerdictKind.PASS:
             every = self._section.keep_pass_every
             return every > 0 and verdict.part.seq % every == 0
@@ -158,9 +162,13 @@ class RecorderLane(Lane):
         except LedgerError as error:
             self._fail(group, error)
             return
+        self._failed_writes += 1
+        if self._failed_writes > FAILED_WRITES:
+            raise LaneOverError(f"the ledger works, but not with these rows: {self.disk_fault}")
         before, self._unwritten, self.disk_fault = self.disk_fault, [], ""
         self._write(group)
         if not self.disk_fault:
+            self._failed_writes = 0
             text = f"the ledger works again; before: {before}"
             self._inbox.put(Event("disk_back", text, self.clock.now_ns()))
 

@@ -16,7 +16,7 @@ logger = logging.getLogger("linewarden.telemetry")
 
 ROWS_AT_ONCE = 64
 BUSY_PAUSE_S, IDLE_PAUSE_S = 0.001, 0.01
-DRAIN_NS = 2_000_000_000
+DRAIN_NS = 1_000_000_000
 
 
 class TelemetryLane(Lane):
@@ -48,11 +48,13 @@ class TelemetryLane(Lane):
         self._waiting: set[int] = set()
         self._again: set[int] = set()
         self._fault = ""
-        if publisher is not None:
-            publisher.start()
+        self._started = False
 
     def step(self) -> None:
         """Mark what was acknowledged, hand over what fits, say how the line is."""
+        if self._publisher is not None and not self._started:
+            self._started = True
+            self._publisher.start()
         self._ledger.tidy()
         if self._publisher is None:
             self.clock.sleep(self.STEP_S)

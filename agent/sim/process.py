@@ -99,6 +99,8 @@ class Controller:
 
     def end(self) -> None:
         """Take the pty away and close the record."""
+        for met in self._witness.abandon():
+            self._write(met.as_record())
         refused = self._firmware.refused
         self._write({"event": "end", "at_ns": self._clock.now_ns(), "refused": refused})
         self._cable.unplug()

@@ -108,8 +108,20 @@ class Witness:
         self._arrival_ns = self._arrival()
         self._uncover_ns = now_ns + self._cover_ns
 
+    def abandon(self) -> list[Met]:
+        """Let the power go: parts still on the way meet a gate at rest."""
+        left = [
+            Met(one.belt_part, one.arrival_ns, one.part, one.boot, self._gate_ns(one), None)
+            for one in self._way
+        ]
+        self._way.clear()
+        return left
+
+    def _gate_ns(self, part: _OnTheWay) -> int:
+        return part.arrival_ns + self._delay_ns
+
     def _meet_gate(self, firmware: Firmware) -> Met:
         part = self._way.popleft()
-        at_gate_ns = part.arrival_ns + self._delay_ns
+        at_gate_ns = self._gate_ns(part)
         numbers = (part.belt_part, part.arrival_ns, part.part, part.boot)
         return Met(*numbers, at_gate_ns, firmware.open_for)

@@ -1,6 +1,7 @@
 """The demo as a user starts it: one command, a line that ends by itself, a summary."""
 
 import json
+import os
 import signal
 import subprocess
 
@@ -57,12 +58,14 @@ def test_ctrl_c_ends_it_cleanly(tmp_path):
     )  # fmt: skip
     record = tmp_path / "kept" / "belt.jsonl"
     wait_until(lambda: record.exists() and record.read_text().count("belt_part") > 5, "parts")
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everybody in the group
     out, err = process.communicate(timeout=60)
     assert "0 wrong-part gates" in out, err
+    assert "IS NOT" not in out
+    assert process.returncode == 0, out
     assert "Traceback" not in err
     left = subprocess.run(
-        ["pgrep", "-s", str(process.pid)], capture_output=True, text=True, check=False
+        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert not left.stdout.split()
 

@@ -5,6 +5,7 @@ import pytest
 from agent import config
 from agent.clock import ManualClock
 from agent.lanes.gate import GateLane
+from agent.lanes.lane import LaneOverError
 from agent.mailbox import NeverLose
 from agent.records import (
     Committed,
@@ -228,6 +229,19 @@ def test_two_parts_in_one_window_are_both_refused(line):
     assert line.gate.orders == []
 
 
+def test_once_a_part_is_allowed_only_the_controller_takes_it_back(line):
+    """Host and controller may measure a gap at the bound differently: the gate's word counts."""
+    (verdict,) = line.verdict(line.trigger(1))[1:]
+    line.commit(verdict)
+    line.clock.advance(5 * MS)
+    line.trigger(2)
+    refused = [item for item in line.written() if isinstance(item, Verdict)]
+    assert [item.part.seq for item in refused] == [2]
+    (outcome,) = line.outcome(1, OutcomeCode.PASSED)
+    assert outcome.code is OutcomeCode.PASSED
+    assert line.tally.snapshot().verdicts[VerdictKind.PASS] == 1
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -299,6 +313,6 @@ def test_at_the_end_no_part_is_left_without_a_word(line):
 def test_a_recorder_that_takes_nothing_is_a_fault_not_a_loss():
     """A full recorder raises, so that the lane is seen to fail and the part is not confirmed."""
     line = Line(room=0)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(LaneOverError):
         line.trigger()
     assert line.gate.confirmed == []
