@@ -20,6 +20,7 @@ from agent.records import GateNotice, GateOutcome, PassOrder, Trigger
 
 OPEN_WITHIN_NS = 3_000_000_000
 # The gate has to be found within 2 s of its return, so the wait for it grows no further than 1 s.
+REPLUG_PAUSE_S = 0.05
 FIRST_RETRY_NS = 200_000_000
 LAST_RETRY_NS = 1_000_000_000
 _NO_COUNTS = LineCounts(0, 0, 0, 0, 0, None)
@@ -52,9 +53,9 @@ class ControllerGate:
         A port that is missing or taken is refused at once. After an error `poll` goes on trying.
         A controller that agreed but is not in step yet is no error: `gate_back` will tell.
         """
-        if self._session is None:
-            self._begin()
         deadline_ns = self._clock.now_ns() + OPEN_WITHIN_NS
+        while self._session is None:
+            self._try_begin(deadline_ns)
         while not self._told_up:
             self._serve()
             if self._clock.now_ns() >= deadline_ns:
@@ -121,6 +122,15 @@ class ControllerGate:
         if session is None or session.stage is not Stage.RUNNING:
             reason = self._reason if session is None else session.complaint()
             raise GateError(f"no gate on {self._port.name}: {reason}")
+
+    def _try_begin(self, deadline_ns: int) -> None:
+        """Begin, or wait a moment where the port is just being plugged in again."""
+        try:
+            self._begin()
+        except PortLostError:
+            if self._clock.now_ns() >= deadline_ns:
+                raise
+            self._clock.sleep(REPLUG_PAUSE_S)
 
     def _begin(self) -> None:
         """Open the port and begin a conversation. Raises GateError."""

@@ -43,9 +43,14 @@ class SerialPort:
         return self._serial is not None
 
     def open(self) -> None:
-        """Open the port for this process alone. Raises GateError."""
+        """Open the port for this process alone.
+
+        Raises PortLostError when it went away meanwhile, else GateError.
+        """
         try:
             port = serial.Serial(self.name, self._baud, timeout=0, write_timeout=0, exclusive=True)
+        except termios.error as error:  # pyserial lets this one out, and it is no OSError
+            raise PortLostError(f"{self.name} went away while it was opened") from error
         except (OSError, ValueError) as error:
             raise GateError(self._why_not(error)) from error
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import termios
 import tty
 
 import pytest
@@ -158,3 +159,14 @@ def test_a_read_that_fails_is_a_lost_port(pty_pair, port, monkeypatch):
     monkeypatch.setattr("agent.gates.port.os.read", fail)
     with pytest.raises(PortLostError, match="Input/output error"):
         port.read()
+
+
+def test_a_port_that_goes_away_while_it_is_opened_is_lost(monkeypatch):
+    """Pyserial lets a termios.error out, which is no OSError: it must not end the lane."""
+
+    def vanish(*_, **__):
+        raise termios.error(5, "Input/output error")
+
+    monkeypatch.setattr("agent.gates.port.serial.Serial", vanish)
+    with pytest.raises(PortLostError, match="went away"):
+        SerialPort("/dev/x", 9600).open()
