@@ -1,0 +1,116 @@
+"""The capture lane: a lost camera is told once and opened again at growing distances."""
+
+import numpy as np
+import pytest
+
+from agent.clock import ManualClock
+from agent.errors import CameraError
+from agent.lanes.capture import FIRST_PAUSE_NS, LONGEST_PAUSE_NS, CaptureLane
+from agent.mailbox import NewestWins
+from agent.records import Frame
+
+
+class ScriptedCamera:
+    """A camera that fails to open and loses itself as often as a test wants."""
+
+    def __init__(self):
+        self.fail_open = self.opened = self.closed = 0
+        self.frames = []
+
+    def open(self):
+        """Open or fail."""
+        if self.fail_open:
+            self.fail_open -= 1
+            raise CameraError("no camera on /dev/video0: look at its cable")
+        self.opened += 1
+
+    def read(self, timeout_s):
+        """Return the next frame, None, or raise what the test put in."""
+        del timeout_s
+        frame = self.frames.pop(0) if self.frames else None
+        if isinstance(frame, CameraError):
+            raise frame
+        return frame
+
+    def close(self):
+        """Count it."""
+        self.closed += 1
+
+
+class Desk:
+    """A capture lane with its camera, frames and events."""
+
+    def __init__(self):
+        self.clock, self.camera, self.events = ManualClock(10**10), ScriptedCamera(), []
+        self.frames = NewestWins(self.clock)
+        self.lane = CaptureLane(self.camera, self.frames, self._tell, self.clock)
+
+    def _tell(self, event):
+        self.events.append(event)
+        return True
+
+    def kinds(self):
+        """Return what was told."""
+        return [event.kind for event in self.events]
+
+
+@pytest.fixture
+def desk():
+    """Return a fresh desk."""
+    return Desk()
+
+
+def frame(taken_ns):
+    """Return a frame."""
+    return Frame(np.zeros((8, 8), np.uint8), taken_ns, 1)
+
+
+def test_frames_are_handed_on(desk):
+    """Once the camera is open each frame reaches the mailbox."""
+    desk.camera.frames = [frame(5), None, frame(7)]
+    for _ in range(4):
+        desk.lane.step()
+    assert desk.lane.up
+    assert desk.lane.taken == 2
+    assert desk.frames.first_within(6, 9, 0)[0].taken_ns == 7
+    assert desk.kinds() == ["camera_up"]
+
+
+def test_a_camera_that_is_not_there_is_told_once_and_tried_again(desk):
+    """The pauses between the tries grow to a bound; the plant hears it once."""
+    desk.camera.fail_open = 8
+    tries, pauses, last_ns = 0, [], desk.clock.now_ns()
+    while not desk.lane.up:
+        before = desk.camera.fail_open
+        desk.lane.step()
+        if desk.camera.fail_open != before or desk.lane.up:
+            tries += 1
+            pauses.append(desk.clock.now_ns() - last_ns)
+            last_ns = desk.clock.now_ns()
+    assert tries == 9
+    assert pauses[1] == FIRST_PAUSE_NS
+    assert pauses[-1] == LONGEST_PAUSE_NS
+    assert pauses[1:] == sorted(pauses[1:])
+    assert desk.kinds() == ["camera_lost", "camera_up"]
+    assert "cable" in desk.events[0].text
+
+
+def test_a_camera_lost_in_the_middle_is_closed_and_opened_again(desk):
+    """It comes back by itself, and both are told."""
+    desk.camera.frames = [frame(1), CameraError("it was unplugged")]
+    for _ in range(3):
+        desk.lane.step()
+    assert not desk.lane.up
+    assert desk.camera.closed == 1
+    for _ in range(5):
+        desk.lane.step()
+    assert desk.lane.up
+    assert desk.kinds() == ["camera_up", "camera_lost", "camera_up"]
+
+
+def test_the_end_lets_go_of_the_camera(desk):
+    """Stopping closes the device."""
+    desk.lane.step()
+    desk.lane.end()
+    assert desk.camera.closed == 1
+    assert not desk.lane.up
