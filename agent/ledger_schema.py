@@ -12,7 +12,7 @@ APPLICATION_ID = 0x4C575244  # "LWRD"
 SCHEMA_VERSION = 1
 BUSY_S = 5.0
 WAL_KEPT_BYTES = 1024 * 1024  # the -wal shrinks to this when it begins anew
-CACHE_KIB = 512  # a connection's; SQLite's own 2 MiB each would fill up over hours
+CACHE_KIB = 128  # a connection's; SQLite's own 2 MiB each would fill up over hours
 
 # `tally` keeps the balance: triggers write it in the same transaction as the row, so that it is
 # exact at every moment and costs no scan. `turn` tells lives of a controller apart whose 16-bit
