@@ -200,7 +200,9 @@ class GateLane(Lane):
             self._tally.verdict(late, now_ns)
             self._record(Judged(late))
         elif verdict.kind is VerdictKind.PASS and code in REFUSED:
-            self._amend(flight, verdict, REFUSED[code])
+            # A PASS that was never released, its row not being durable, is late; the gate did well.
+            held = code is OutcomeCode.REJECTED and not flight.allowed
+            self._amend(flight, verdict, Reason.LATE if held else REFUSED[code])
 
     def _amend(self, flight: Flight, verdict: Verdict, reason: Reason) -> None:
         amended = uninspected(verdict, reason)

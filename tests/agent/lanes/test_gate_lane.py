@@ -196,6 +196,14 @@ def test_the_controllers_word_on_a_pass_counts(line, code, reason):
     assert outcome.code is code
 
 
+def test_a_pass_that_was_never_released_is_late(line):
+    """Its row was not durable in time: the gate rejected as it should and is not to blame."""
+    line.verdict(line.trigger())
+    amended, outcome = line.outcome(code=OutcomeCode.REJECTED)
+    assert (amended.kind, amended.reason) == (VerdictKind.UNINSPECTED, Reason.LATE)
+    assert outcome.code is OutcomeCode.REJECTED
+
+
 def test_a_part_that_reached_the_gate_unjudged_is_late(line):
     """Its verdict is settled then, and one that still comes is dropped."""
     part = line.trigger()
