@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from bundle.errors import ArchiveError
-from training import cli
+from training.commands import evaluate, train
 from training.errors import DataError, ModelError, OptionError, RunError
 
 RECIPE = """
@@ -31,8 +31,8 @@ LEFT = (
 def run_cli():
     """Return a function that runs a command line and raises what it raised."""
     app = typer.Typer(pretty_exceptions_enable=False)
-    app.command("train")(cli.train)
-    app.command("evaluate")(cli.evaluate)
+    app.command("train")(train.train)
+    app.command("evaluate")(evaluate.evaluate)
 
     def run(*arguments, code=0):
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -144,7 +144,7 @@ def test_a_stop_by_the_user_says_how_to_go_on(run_cli, data, tmp_path, monkeypat
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_train", interrupt)
+    monkeypatch.setattr(train, "_train", interrupt)
     with pytest.raises(RunError, match="--resume"):
         run_cli("train", data, "--out", tmp_path / "out")
 
@@ -154,11 +154,12 @@ def test_judging_a_bundle_needs_no_keras(plain, tmp_path):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from training import cli, errors\n"
+        "from training import errors\n"
+        "from training.commands import evaluate\n"
         "from bundle.errors import BundleError\n"
         f"Path({str(tmp_path / 'bad.lwb')!r}).write_bytes(b'no bundle')\n"
         "try:\n"
-        f"    cli.evaluate(Path({str(plain)!r}), bundle=Path({str(tmp_path / 'bad.lwb')!r}))\n"
+        f"    evaluate.evaluate(Path({str(plain)!r}), bundle=Path({str(tmp_path / 'bad.lwb')!r}))\n"
         "except BundleError:\n"
         "    pass\n"
         "import training.assess, training.tflite\n"

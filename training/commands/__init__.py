@@ -1,0 +1,1 @@
+"""The sub-commands of training, one file each: parse, call one function, print."""

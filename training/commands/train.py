@@ -1,0 +1,121 @@
+"""The sub-command train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from training.commands.say import evaluation_lines, say_unreadable, say_warnings
+from training.errors import RunError
+
+
+def train(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder with train/ and test/, or of classes.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder to write.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="Network.", show_default="mobilenet_v2")
+    ] = None,
+    weights: Annotated[
+        str,
+        typer.Option("--weights", help="Initial weights: a file, or 'imagenet', or 'none'."),
+    ] = "imagenet",
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, max=1000, help="Rounds in all, over the recipe's phases."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option("--size", help="Height and width in pixels.", show_default="224")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", help="Pictures per step.", show_default="32")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Decides the split.", show_default="0")
+    ] = None,
+    defective: Annotated[
+        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts.")
+    ] = None,
+    escape_rate: Annotated[
+        float | None,
+        typer.Option("--escape-rate", help="Share of bad validation parts that may be passed."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with any option of a run.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out after a stop or a kill.")
+    ] = False,
+) -> None:
+    """Train a network on folders of pictures.
+
+    Example: linewarden train ../castings --out runs/castings --weights backbone.weights.h5
+    """
+    given = {
+        "model": model,
+        "size": size,
+        "batch": batch,
+        "seed": seed,
+        "defective": defective,
+        "wanted_escape_rate": escape_rate,
+    }
+    if resume and config is not None:
+        raise typer.BadParameter("a resumed run keeps its options: leave --config out")
+    source = None if weights == "none" else weights
+    try:
+        _train(data, out, source, config, given, epochs, resume)
+    except KeyboardInterrupt as error:
+        raise RunError(
+            "stopped; the same command with --resume goes on after the last whole epoch"
+        ) from error
+
+
+def _train(
+    data: Path,
+    out: Path,
+    weights: str | None,
+    config: Path | None,
+    given: dict[str, Any],
+    epochs: int | None,
+    resume: bool,
+) -> None:
+    import time
+
+    from rich.console import Console
+
+    from training.backend import start_backend
+    from training.config import read_options
+    from training.run_folder import RunFolder
+
+    folder = RunFolder(out)
+    options = None if resume else read_options(config, given)
+    start_backend()
+    from training.fit import fit_network
+    from training.pipeline import begin_run, finish_run, plan_options, resume_run
+    from training.progress import FitProgress
+
+    if options is None:
+        job = resume_run(data, folder, {**given, "epochs": epochs}, weights)
+    else:
+        job = begin_run(
+            data, folder, plan_options(options, epochs, from_scratch=weights is None), weights
+        )
+    console = Console()
+    _say_split(job.split, folder.read_pictures().unreadable)
+    with FitProgress(console, time.perf_counter) as progress:
+        fit_network(job, folder, progress)
+    tested = finish_run(job, folder)
+    if tested is not None:
+        say_warnings(tested)
+        print("\n".join(evaluation_lines(tested)))
+    print(f"the run is in {out}")
+
+
+def _say_split(split: Any, unreadable: tuple[str, ...]) -> None:
+    print(f"{len(split.training)} pictures to learn from, {len(split.validation)} to validate with")
+    if split.held_out:
+        print(f"{len(split.held_out)} pictures stand in test/ too and are left out of the training")
+    say_unreadable(unreadable)
