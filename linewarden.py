@@ -18,8 +18,13 @@ from training.errors import TrainingError
 # name -> (where its function is, what `linewarden --help` says of it)
 COMMANDS = {
     "demo": ("agent.cli:demo", "A simulated line in this terminal: belt, model, gate, broker."),
+    "audit": (
+        "training.commands.audit:audit",
+        "Find leaks, copies and odd pictures; write a split.",
+    ),
     "train": ("training.commands.train:train", "Train a network on a folder of pictures."),
     "evaluate": ("training.commands.evaluate:evaluate", "Say how good a run or a bundle is."),
+    "compare": ("training.commands.compare:compare", "Set runs beside one another and the paper."),
     "export": ("export.cli:export", "Turn a run into an int8 bundle for the device."),
     "bench": ("agent.bench:bench", "Measure a bundle's latency and size on this machine."),
     "run": ("agent.cli:run", "Run the agent: what systemd starts on the device."),

@@ -78,7 +78,7 @@ class Thresholds(Part):
 
     reject_at: Probability
     recheck_at: Probability
-    chosen: str = Field(max_length=500)
+    chosen: str = Field(max_length=1000)
 
     @model_validator(mode="after")
     def _ordered(self) -> Thresholds:

@@ -10,7 +10,7 @@ from html import escape
 from export.interval import Share
 from export.latency import Latency
 from export.operators import QuantizedFacts
-from export.parity import ParityReport, SetParity
+from export.parity import ParityReport, PartParity, SetParity
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -108,6 +108,7 @@ def _model_rows(card: Card) -> list[tuple[str, str]]:
 def _set_section(one: SetParity) -> str:
     rows = [
         ("pictures", f"{one.pictures}, of them defective {one.defective}"),
+        *_part_rows(one.by_part),
         ("accuracy, float", _interval(one.float_accuracy)),
         ("accuracy, int8", _interval(one.int8_accuracy)),
         ("defective ones passed, float", _interval(one.float_escapes)),
@@ -118,6 +119,30 @@ def _set_section(one: SetParity) -> str:
         ("pictures lost; allowed", f"{one.lost}; {one.allowed_loss}"),
     ]
     return f"<h3>{escape(one.name)}</h3><p>{escape(one.remark)}</p>{_table(rows)}"
+
+
+def _part_rows(found: PartParity | None) -> list[tuple[str, str]]:
+    """Return what is known by part; it stands first, since it is what holds for new parts."""
+    if found is None:
+        return []
+    low, high = found.accuracy
+    figures = found.figures
+    caught = figures.defective_parts - figures.escaped_parts
+    rows = [
+        ("parts", f"{figures.defective_parts} defective, {figures.good_parts} good"),
+        ("accuracy on new parts, int8", f"95 % interval by part {low:.2%} to {high:.2%}"),
+        (
+            "defective parts of which no picture passes",
+            f"{caught} of {figures.defective_parts}; at 95 % at most "
+            f"{figures.escape_rate_upper_bound:.1%} of new ones have a picture that does",
+        ),
+    ]
+    if figures.mean_recall_by_part is not None:
+        rows.append(("defective parts stopped, in the mean", f"{figures.mean_recall_by_part:.2%}"))
+    if figures.mean_false_rejects_by_part is not None:
+        share = figures.mean_false_rejects_by_part
+        rows.append(("good parts rejected, in the mean", f"{share:.2%}"))
+    return rows
 
 
 def _speed(latency: Latency | None) -> str:

@@ -39,6 +39,10 @@ def export(
             min=0.0, max=0.5, help="Share of defective validation pictures that may pass."
         ),
     ] = None,
+    max_escape_rate: Annotated[
+        float | None,
+        typer.Option(help="Bound on the escape rate at 95 %, shown by the validation parts."),
+    ] = None,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency here for the card.")
     ] = False,
@@ -73,6 +77,7 @@ def export(
         bound=max_drop / 100.0,
         now_ns=time.perf_counter_ns if latency else None,
         escape_rate=escape_rate,
+        max_escape_rate=max_escape_rate,
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)

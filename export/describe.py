@@ -8,7 +8,7 @@ from importlib import metadata
 
 from pydantic import ValidationError
 
-from bundle.manifest import InputSpec, Manifest, first_fault
+from bundle.manifest import InputSpec, Manifest, OutputSpec, first_fault
 from export.card import Card
 from export.errors import ExportError
 from export.latency import Latency
@@ -48,6 +48,7 @@ def draft_manifest(
             labels=card.labels,
             defective=card.defective,
             thresholds=card.thresholds,
+            output=OutputSpec(temperature=card.temperature),
             golden_tolerance=0.0,
             entries={},
             data=card.data.model_copy(update={"note": note or card.data.note}),
@@ -100,6 +101,14 @@ def parity_metrics(parity: ParityReport, models: Models) -> dict[str, float]:
             f"{one.name}_int8_escapes": one.int8_escapes.value,
             f"{one.name}_worst_shift": one.worst_shift,
         }
+        if one.by_part is not None:
+            metrics |= {
+                f"{one.name}_defective_parts": float(one.by_part.figures.defective_parts),
+                f"{one.name}_good_parts": float(one.by_part.figures.good_parts),
+                f"{one.name}_accuracy_low_by_part": one.by_part.accuracy[0],
+                f"{one.name}_accuracy_high_by_part": one.by_part.accuracy[1],
+                f"{one.name}_escaped_parts": float(one.by_part.figures.escaped_parts),
+            }
     return metrics
 
 

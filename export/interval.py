@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.evaluate import wilson_interval
+from training.intervals import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from export.quantize import to_int8
 from export.quiet import begin_log, converter_output
 from export.runtime import FlatbufferModel
 from training.backend import start_backend
+from training.config import TrainOptions
 from training.networks.catalogue import find_network, network_names
 from training.pictures import load_picture
 from training.run_folder import RunCard, RunFolder
@@ -77,6 +78,7 @@ class ExportOptions:
     bound: float = DEFAULT_BOUND
     now_ns: Callable[[], int] | None = None
     escape_rate: float | None = None
+    max_escape_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,7 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
         judges = _Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
     sets = _judge_sets(judges, pictures, draft, steps)
-    wanted = options.escape_rate
-    if wanted is None:
-        wanted = folder.read_options().wanted_escape_rate
-    draft = _with_own_thresholds(draft, sets, wanted)
+    draft = _with_own_thresholds(draft, sets, options, folder.read_options())
     parity = check_parity(
         sets, draft.defective_indices, draft.thresholds, draft.output, options.bound
     )
@@ -178,17 +177,24 @@ def _judge_sets(
 
 
 def _with_own_thresholds(
-    draft: Manifest, sets: Sequence[HeldOut], wanted_escape_rate: float
+    draft: Manifest, sets: Sequence[HeldOut], options: ExportOptions, run: TrainOptions
 ) -> Manifest:
     """Choose the thresholds anew on the validation scores of the int8 model, which will judge.
 
     Those of the run were chosen on the float model: a defective part just above its threshold
-    would lie just below after rounding.
+    would lie just below after rounding. What the export does not wish for is as the run had it.
     """
+    wanted, bound = options.escape_rate, options.max_escape_rate
     for one in sets:
         if one.name == VALIDATION and 0 < int(one.defective.sum()) < len(one.defective):
             scores = defect_scores(one.int8_logits, draft.defective_indices, draft.output)
-            chosen = choose_thresholds(scores, one.defective, wanted_escape_rate)
+            chosen = choose_thresholds(
+                scores,
+                one.defective,
+                run.wanted_escape_rate if wanted is None else wanted,
+                parts=one.parts,
+                max_escape_rate=run.max_escape_rate if bound is None else bound,
+            )
             return draft.model_copy(update={"thresholds": chosen})
     return draft
 
@@ -213,6 +219,7 @@ def _judge(
         defective=np.array([picture.label in draft.defective for picture in one.pictures], bool),
         float_logits=np.array(float_logits, np.float32),
         int8_logits=np.array(int8_logits, np.float32),
+        parts=None if one.parts is None else np.array(one.parts, np.int64),
     )
 
 

@@ -12,6 +12,8 @@ from bundle.manifest import OutputSpec, Thresholds
 from bundle.policy import Decision, decide, probabilities
 from export.errors import ParityError
 from export.interval import Share, share
+from training.part_intervals import intervals_by_part
+from training.part_metrics import PartFigures, measure_parts
 
 DEFAULT_BOUND = 0.003
 
@@ -30,6 +32,19 @@ class HeldOut:
     defective: NDArray[np.bool_]
     float_logits: NDArray[np.float32]
     int8_logits: NDArray[np.float32]
+    parts: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartParity:
+    """The int8 model's figures by physical part, at the manifest's thresholds.
+
+    `accuracy` is the 95 % interval of the accuracy at a score of 0.5, from whole parts drawn again:
+    what to expect of parts never seen.
+    """
+
+    accuracy: tuple[float, float]
+    figures: PartFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ class SetParity:
     worst_shift: float
     worst_picture: str
     allowed_loss: int
+    by_part: PartParity | None = None
 
     @property
     def lost(self) -> int:
@@ -153,7 +169,19 @@ def _compare(
         worst_shift=float(shifts.max()),
         worst_picture=held_out.pictures[int(shifts.argmax())],
         allowed_loss=max(1, int(bound * len(truth))),
+        by_part=_by_part(rounded, held_out, thresholds),
     )
+
+
+def _by_part(
+    scores: NDArray[np.float64], held_out: HeldOut, thresholds: Thresholds
+) -> PartParity | None:
+    if held_out.parts is None:
+        return None
+    truth, parts = held_out.defective, held_out.parts
+    found = intervals_by_part(scores, truth, parts, 0.5)
+    figures = measure_parts(scores, truth, parts, thresholds.recheck_at, thresholds.reject_at)
+    return PartParity(found.get("accuracy", (0.0, 1.0)), figures)
 
 
 def defect_scores(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import CalibrationError
-from training.dataset import Picture, has_sides, read_index
-from training.run_folder import PictureLists
+from training.dataset import Index, Picture, has_sides, read_index
+from training.run_folder import ListedPicture, PictureLists
 
 MIN_FOUND_SHARE = 0.9
 VALIDATION = "validation"
@@ -16,6 +16,13 @@ VALIDATION = "validation"
 _VALIDATION = (
     "Not learned from, but the run chose its best epoch and its thresholds by them. Whether they "
     "show parts that the run has learned from is unknown."
+)
+_SAFE_VALIDATION = (
+    "No part of these was learned from, but the run chose its best epoch and its thresholds by "
+    "them."
+)
+_SAFE_TEST = (
+    "The run has seen no picture of these parts: this is what holds for new parts of the same kind."
 )
 _TEST = (
     "The run has seen none of these files. Whether they show parts that it has learned from is "
@@ -30,6 +37,7 @@ class PictureSet:
     name: str
     remark: str
     pictures: tuple[Picture, ...]
+    parts: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ def sort_pictures(root: Path, lists: PictureLists, labels: Sequence[str]) -> Exp
             f"{root} has the classes {', '.join(index.labels)}, the run has {', '.join(labels)}: "
             "give the data that the run was trained on"
         )
+    if lists.split is not None:
+        return _sort_by_split(index, lists)
     learned = frozenset(one.sha256 for one in lists.training)
     decided = frozenset(one.sha256 for one in lists.validation)
     sided = has_sides(root)
@@ -69,6 +79,29 @@ def sort_pictures(root: Path, lists: PictureLists, labels: Sequence[str]) -> Exp
     )
     held_out = tuple(one for one in sets if one.pictures)
     return ExportPictures(root, training, held_out, index.unreadable)
+
+
+def _sort_by_split(index: Index, lists: PictureLists) -> ExportPictures:
+    """Return the pictures by the sides of the split that the run was trained on."""
+    part_of = lists.part_of
+
+    def pick(listed: tuple[ListedPicture, ...]) -> tuple[Picture, ...]:
+        wanted = {each.sha256 for each in listed}
+        return tuple(one for one in index.pictures if one.sha256 in wanted)
+
+    training = pick(lists.training)
+    found = len({one.sha256 for one in training})
+    _check_found(index.root, found, len({one.sha256 for one in lists.training}))
+    sets = []
+    for name, remark, listed in (
+        (VALIDATION, _SAFE_VALIDATION, lists.validation),
+        ("test", _SAFE_TEST, lists.test),
+    ):
+        pictures = pick(listed)
+        if pictures:
+            parts = tuple(part_of[one.sha256] for one in pictures)
+            sets.append(PictureSet(name, remark, pictures, parts))
+    return ExportPictures(index.root, training, tuple(sets), index.unreadable)
 
 
 def _check_found(root: Path, found: int, learned: int) -> None:

@@ -17,18 +17,21 @@ _KEEP_BYTES = 2**31 - 1
 _PAD_BYTES = 2**28
 
 
-def start_backend() -> None:
+def start_backend(*, first_tensor: bool = True) -> None:
     """Import Keras and make its first tensor; call it before anything else imports Keras.
 
-    Raises ModelError where it is not installed.
+    Machines that train together must have joined before the `first_tensor`. Raises ModelError
+    where Keras is not installed.
     """
     if importlib.util.find_spec("keras") is None:
         raise ModelError("Keras is not installed here: pip install 'linewarden[train]'")
     keep_freed_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # TensorFlow greets with lines about missing GPUs that no log level holds back.
-    with _muted_stderr():
-        importlib.import_module("keras").ops.zeros(1)
+    with muted_stderr():
+        keras = importlib.import_module("keras")
+        if first_tensor:
+            keras.ops.zeros(1)
 
 
 def keep_freed_memory() -> bool:
@@ -52,7 +55,8 @@ def keep_freed_memory() -> bool:
 
 
 @contextmanager
-def _muted_stderr() -> Iterator[None]:
+def muted_stderr() -> Iterator[None]:
+    """Keep what native code writes to the error stream from the terminal."""
     kept = os.dup(2)
     nothing = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -18,6 +18,9 @@ else:
     import tomli as tomllib
 
 
+Precision = Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+
+
 class Options(BaseModel):
     """The ground rules of every section: strict, frozen, no unknown keys."""
 
@@ -33,8 +36,10 @@ class Phase(Options):
     scale: float = Field(
         default=1.0, gt=0.0, le=1.0, description="picture size as a share of the final size"
     )
-    trained: Literal["head", "all"] = Field(
-        default="all", description="'head': the new layers only; 'all': the backbone too"
+    trained: Literal["head", "upper", "all"] = Field(
+        default="all",
+        description="'head': the new layers only; 'upper': the later half of the backbone too, "
+        "its early layers frozen; 'all': every layer",
     )
     batch_norm: Literal["frozen", "trained"] = Field(
         default="frozen",
@@ -55,11 +60,35 @@ class Augmentation(Options):
     zoom_out: float = Field(
         default=0.12, ge=0.0, le=0.3, description="shrink by up to this share; never enlarge"
     )
+    shear: float = Field(
+        default=0.08, ge=0.0, le=0.2, description="slant by up to this share of the height"
+    )
+    shade: float = Field(
+        default=0.3, ge=0.0, le=0.5, description="light that falls off across the part: its depth"
+    )
     brightness: float = Field(
         default=20.0, ge=0.0, le=40.0, description="add up to this many of 255 grey levels"
     )
     contrast: float = Field(
         default=0.2, ge=0.0, le=0.4, description="stretch the contrast by up to this share"
+    )
+    gamma: float = Field(
+        default=0.3, ge=0.0, le=0.7, description="largest logarithm of the tone curve's exponent"
+    )
+    defects: float = Field(
+        default=0.4,
+        ge=0.0,
+        le=0.9,
+        description="share of the good parts that get a drawn defect and count as defective",
+    )
+    defects_from: float = Field(
+        default=0.12,
+        ge=0.0,
+        le=0.5,
+        description="nearest a drawn defect is to the centre, in sides",
+    )
+    defects_to: float = Field(
+        default=0.38, ge=0.0, le=0.5, description="furthest a drawn defect is from it, in sides"
     )
     blur_px: float = Field(
         default=0.6, ge=0.0, le=1.0, description="largest sigma of a blur, for a fifth of them"
@@ -77,6 +106,12 @@ class TrainOptions(Options):
         default=224, ge=32, le=512, multiple_of=32, description="height and width in pixels"
     )
     batch: int = Field(default=32, ge=1, le=1024, description="pictures per step")
+    epoch_pictures: int | None = Field(
+        default=None,
+        ge=32,
+        description="pictures of one epoch, drawn so that labels, and parts within a label, weigh "
+        "the same; without it every picture once",
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="decides splits and order")
     defective: str | None = Field(
         default=None, description="class folder that holds the defective parts; else guessed"
@@ -90,8 +125,15 @@ class TrainOptions(Options):
     augmentation: Augmentation = Field(
         default=Augmentation(), description="how training pictures are varied"
     )
+    weight_decay: float = Field(
+        default=0.0, ge=0.0, le=0.5, description="share by which weights shrink (AdamW); 0: Adam"
+    )
     label_smoothing: float = Field(
         default=0.05, ge=0.0, le=0.3, description="keeps the logits from growing without bound"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="what the layers compute with; 'auto': mixed_float16 on a GPU, else float32",
     )
     patience: int = Field(
         default=4, ge=1, le=100, description="epochs without a better validation loss that end it"
@@ -101,6 +143,13 @@ class TrainOptions(Options):
     )
     wanted_escape_rate: float = Field(
         default=0.0, ge=0.0, le=0.5, description="share of defective parts that may be passed"
+    )
+    max_escape_rate: float | None = Field(
+        default=None,
+        gt=0.0,
+        lt=1.0,
+        description="bound on the escape rate at 95 %; refused where the validation has too few "
+        "defective parts to show it",
     )
 
 

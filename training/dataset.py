@@ -54,11 +54,15 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Training pictures by their use. Byte-identical pictures are on one side."""
+    """Pictures by their use; byte-identical ones are on one side.
+
+    `held_out` are neither learned nor tested with. `test` is empty where a folder test/ has them.
+    """
 
     training: tuple[Picture, ...]
     validation: tuple[Picture, ...]
     held_out: tuple[Picture, ...]
+    test: tuple[Picture, ...] = ()
 
 
 def read_index(root: Path, side: Side = "all") -> Index:

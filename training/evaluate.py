@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +9,15 @@ from numpy.typing import NDArray
 
 from bundle.manifest import Thresholds
 from bundle.policy import Decision, decide
+from training.curves import area_under_roc, average_precision
+from training.intervals import Interval, wilson_interval
+from training.part_intervals import intervals_by_part
 
 Scores = NDArray[np.float64]
 Truth = NDArray[np.bool_]
-Interval = tuple[float, float]
+Parts = NDArray[np.int64]
 
 DECISION_THRESHOLD = 0.5  # the larger of two probabilities, as the paper decides
-_Z95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,42 @@ class Confusion:
     fp: int
     tn: int
 
+    @property
+    def accuracy(self) -> float | None:
+        """Return equation 1: (TP + TN) / (TP + TN + FP + FN)."""
+        return _ratio(self.tp + self.tn, self.tp + self.tn + self.fp + self.fn)
+
+    @property
+    def precision(self) -> float | None:
+        """Return equation 2: TP / (TP + FP)."""
+        return _ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float | None:
+        """Return equation 3: TP / (TP + FN)."""
+        return _ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def f1(self) -> float | None:
+        """Return equation 4: 2 * precision * recall / (precision + recall).
+
+        Written by counts it is 2 TP / (2 TP + FP + FN), which also holds where nothing is found.
+        """
+        return _ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def specificity(self) -> float | None:
+        """Return equation 5: TN / (TN + FP)."""
+        return _ratio(self.tn, self.tn + self.fp)
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Figures at one threshold; None where a figure has nothing to be counted on."""
+    """Figures at one threshold; None where a figure has nothing to be counted on.
+
+    `intervals` take each picture for itself (Wilson). Several pictures of one part are no such
+    thing: `intervals_by_part`, where the parts are known, resample whole parts.
+    """
 
     accuracy: float | None
     precision: float | None
@@ -39,10 +72,12 @@ class Metrics:
     f1: float | None
     specificity: float | None
     auc: float | None
+    average_precision: float | None
     confusion: Confusion
     pictures: int
     threshold: float
     intervals: dict[str, Interval]
+    intervals_by_part: dict[str, Interval] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +95,44 @@ class BandCounts:
     good: int
 
 
-def measure_scores(scores: Scores, truth: Truth, threshold: float = DECISION_THRESHOLD) -> Metrics:
-    """Return all metrics, a picture being called defective from `threshold` on."""
+def measure_scores(
+    scores: Scores,
+    truth: Truth,
+    threshold: float = DECISION_THRESHOLD,
+    parts: Parts | None = None,
+) -> Metrics:
+    """Return all metrics, a picture being called defective from `threshold` on.
+
+    `parts` numbers the physical part of each picture, where that is known.
+    """
     called = scores >= threshold
-    tp, fn = int((called & truth).sum()), int((~called & truth).sum())
-    fp, tn = int((called & ~truth).sum()), int((~called & ~truth).sum())
+    counts = Confusion(
+        tp=int((called & truth).sum()),
+        fn=int((~called & truth).sum()),
+        fp=int((called & ~truth).sum()),
+        tn=int((~called & ~truth).sum()),
+    )
     ratios = {
-        "accuracy": (tp + tn, tp + tn + fp + fn),
-        "precision": (tp, tp + fp),
-        "recall": (tp, tp + fn),
-        "specificity": (tn, tn + fp),
+        "accuracy": (counts.tp + counts.tn, len(scores)),
+        "precision": (counts.tp, counts.tp + counts.fp),
+        "recall": (counts.tp, counts.tp + counts.fn),
+        "specificity": (counts.tn, counts.tn + counts.fp),
     }
     return Metrics(
-        accuracy=_ratio(*ratios["accuracy"]),
-        precision=_ratio(*ratios["precision"]),
-        recall=_ratio(*ratios["recall"]),
-        f1=_ratio(2 * tp, 2 * tp + fp + fn),
-        specificity=_ratio(*ratios["specificity"]),
+        accuracy=counts.accuracy,
+        precision=counts.precision,
+        recall=counts.recall,
+        f1=counts.f1,
+        specificity=counts.specificity,
         auc=area_under_roc(scores, truth),
-        confusion=Confusion(tp, fn, fp, tn),
-        pictures=tp + fn + fp + tn,
+        average_precision=average_precision(scores, truth),
+        confusion=counts,
+        pictures=len(scores),
         threshold=threshold,
         intervals={name: wilson_interval(*pair) for name, pair in ratios.items() if pair[1]},
+        intervals_by_part=(
+            None if parts is None else intervals_by_part(scores, truth, parts, threshold)
+        ),
     )
 
 
@@ -102,38 +153,6 @@ def count_band(scores: Scores, truth: Truth, thresholds: Thresholds) -> BandCoun
         defective=defective,
         good=len(decisions) - defective,
     )
-
-
-def wilson_interval(successes: int, trials: int) -> Interval:
-    """Return the 95 % interval of a share by Wilson's score; it holds for 0 and 1 too."""
-    share, squared = successes / trials, _Z95**2
-    centre = (share + squared / (2 * trials)) / (1 + squared / trials)
-    spread = math.sqrt(share * (1 - share) / trials + squared / (4 * trials**2))
-    half = _Z95 * spread / (1 + squared / trials)
-    # At the ends the exact bounds are 0 and 1; rounding must not leave them.
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return low, high
-
-
-def area_under_roc(scores: Scores, truth: Truth) -> float | None:
-    """Return the chance that a defective part scores above a good one; a tie counts one half."""
-    defective, good = scores[truth], np.sort(scores[~truth])
-    if len(defective) == 0 or len(good) == 0:
-        return None
-    below = np.searchsorted(good, defective, side="left")
-    not_above = np.searchsorted(good, defective, side="right")
-    return float((below + not_above).sum() / (2.0 * len(defective) * len(good)))
-
-
-def roc_curve(scores: Scores, truth: Truth) -> tuple[Scores, Scores]:
-    """Return false and true positive rates over all thresholds, from (0, 0) to (1, 1)."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], truth[order]
-    last_of_tie = np.append(np.diff(ranked) != 0, True)
-    true = np.cumsum(hits)[last_of_tie] / max(1, int(truth.sum()))
-    false = np.cumsum(~hits)[last_of_tie] / max(1, int((~truth).sum()))
-    return np.insert(false, 0, 0.0), np.insert(true, 0, 0.0)
 
 
 def _ratio(part: int, whole: int) -> float | None:

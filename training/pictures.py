@@ -1,4 +1,4 @@
-"""Bytes of picture files -> pixels; what is cut short is no picture."""
+"""Bytes of picture files -> 8-bit pixels in three channels; what is cut short is no picture."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.containers import has_frames, is_cut, keep_colour
 from training.errors import DataError
 
 Pixels = NDArray[np.uint8]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_JPEG_TAIL_BYTES = 4096  # some cameras write a few bytes after the end of the picture
-
 
 def decode_picture(data: bytes) -> Pixels | None:
-    """Return the picture in blue, green, red, or None where the bytes are no whole picture."""
-    if not data or _is_cut(data):
+    """Return the picture in blue, green, red, or None where the bytes are no whole picture.
+
+    All modes come out as the device's camera gives its frames: 16 bits are scaled to 8 (the full
+    range, not the brightest value found), gray, palette and CMYK become colour, alpha is dropped
+    and the colour under it stays, a turn noted in EXIF is made. None as well for several frames in
+    one file (a label is of one picture) and for pixels that are no levels of gray (float).
+    """
+    if not data or is_cut(data) or has_frames(data):
         return None
     try:
-        frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        frame = cv2.imdecode(np.frombuffer(keep_colour(data), np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:  # for instance more pixels than OpenCV agrees to
         return None
     return None if frame is None else np.asarray(frame, np.uint8)
@@ -38,8 +42,3 @@ def load_picture(path: Path) -> Pixels:
     if frame is None:
         raise DataError(f"{path} was readable before and is not now")
     return frame
-
-
-def _is_cut(data: bytes) -> bool:
-    """Tell whether a JPEG lacks its end: OpenCV would fill the rest with gray and say nothing."""
-    return data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL_BYTES:]

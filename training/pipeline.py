@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bundle.manifest import DataFacts, InputSpec
-from training.assess import Evaluation, evaluate_judge, evaluation_json
-from training.charts import draw_confusion, draw_history, draw_roc, draw_scores
-from training.config import Phase, TrainOptions, spread_epochs
+from training.config import Phase, TrainOptions, parse_options, spread_epochs
 from training.dataset import (
     Index,
     Picture,
@@ -24,12 +19,17 @@ from training.dataset import (
 )
 from training.environment import describe_environment
 from training.errors import DataError, OptionError, RunError
-from training.evaluate import BandCounts, Metrics, Scores, Truth, count_band, measure_scores
 from training.fit import Job
 from training.networks.catalogue import find_network
-from training.run_folder import ENVIRONMENT, METRICS, RunCard, RunFolder, list_pictures
-from training.scoring import open_run_judge, score_pictures
-from training.threshold import choose_thresholds
+from training.precision import choose_precision
+from training.run_folder import (
+    ENVIRONMENT,
+    ListedPicture,
+    RunCard,
+    RunFolder,
+    list_pictures,
+)
+from training.split_file import SplitFile, apply_split
 
 
 def plan_options(
@@ -37,25 +37,41 @@ def plan_options(
 ) -> TrainOptions:
     """Return options with their recipe written out, that of the network where they have none.
 
-    The network's recipe supposes initial weights; `from_scratch` has it learn everything, batch
-    statistics included: frozen at their beginnings they would let no signal through.
+    What was not set is as the network likes it. A recipe supposes the initial weights that the
+    network can load; `from_scratch` has it learn everything, batch statistics included: frozen at
+    their beginnings they would let no signal through.
     """
-    phases: tuple[Phase, ...] = options.phases or find_network(options.model).recipe
-    if from_scratch and not options.phases:
+    network = find_network(options.model)
+    options = _network_defaults(options, {"size": network.size, **network.defaults})
+    phases: tuple[Phase, ...] = options.phases or network.recipe
+    if from_scratch and network.load_weights is not None and not options.phases:
         everything = {"trained": "all", "batch_norm": "trained"}
         phases = tuple(phase.model_copy(update=everything) for phase in phases)
     if epochs is not None:
         phases = spread_epochs(phases, epochs)
-    return options.model_copy(update={"phases": phases})
+    precision = choose_precision(options.precision)
+    return options.model_copy(update={"phases": phases, "precision": precision})
 
 
-def begin_run(root: Path, folder: RunFolder, options: TrainOptions, weights: str | None) -> Job:
+def _network_defaults(options: TrainOptions, defaults: Mapping[str, object]) -> TrainOptions:
+    chosen = options.model_dump(include=set(options.model_fields_set))
+    return parse_options({**defaults, **chosen})
+
+
+def begin_run(
+    root: Path,
+    folder: RunFolder,
+    options: TrainOptions,
+    weights: str | None,
+    split_file: SplitFile | None = None,
+) -> Job:
     """Index the data, split it and make the run folder. Raises DataError or RunError."""
     folder.refuse_other()
-    index, split = _split(root, options)
-    folder.begin(options, _card(index, options), list_pictures(split, index.unreadable))
+    index, split = _split(root, options, split_file)
+    lists = list_pictures(split, index.unreadable, split_file)
+    folder.begin(options, _card(index, options), lists)
     folder.write_json(ENVIRONMENT, describe_environment())
-    return _job(index, split, options, weights)
+    return _job(index, split, options, weights, lists.part_of)
 
 
 def resume_run(root: Path, folder: RunFolder, given: Mapping[str, Any], weights: str | None) -> Job:
@@ -65,62 +81,44 @@ def resume_run(root: Path, folder: RunFolder, given: Mapping[str, Any], weights:
     """
     options = folder.read_options()
     _check_given(options, given)
-    index, split = _split(root, options)
+    index, split = _resume_split(root, options, folder)
     if folder.read_card().data.fingerprint != index.fingerprint:
         raise RunError(
             f"{folder.path} was begun with other pictures than those in {root}; they must be the "
             "very same to go on"
         )
     folder.write_json(ENVIRONMENT, describe_environment())
-    return _job(index, split, options, weights)
+    return _job(index, split, options, weights, folder.read_pictures().part_of)
 
 
-def finish_run(job: Job, folder: RunFolder) -> Evaluation | None:
-    """Choose the thresholds on validation, then measure test/ once; write metrics and plots.
+def _resume_split(root: Path, options: TrainOptions, folder: RunFolder) -> tuple[Index, Split]:
+    """Return the very split that a run was begun with."""
+    lists = folder.read_pictures()
+    if lists.split is None:
+        return _split(root, options)
+    index = read_index(root, "all")
+    found = {(picture.name, picture.sha256): picture for picture in index.pictures}
 
-    Returns the evaluation on test/, or None where the data has no such folder.
-    """
-    judge = open_run_judge(folder)
-    scores = score_pictures(judge, job.root, job.split.validation)
-    bad = judge.defective
-    truth = np.array([picture.label in bad for picture in job.split.validation], np.bool_)
-    thresholds = choose_thresholds(scores, truth, job.options.wanted_escape_rate)
-    folder.write_card(folder.read_card().model_copy(update={"thresholds": thresholds}))
-    metrics, band = measure_scores(scores, truth), count_band(scores, truth, thresholds)
-    tested = None
-    if (job.root / "test").is_dir():
-        tested = evaluate_judge(open_run_judge(folder), job.root, "test")
-    folder.write_json(
-        METRICS,
-        {
-            # The validation parts chose epoch and thresholds: their figures flatter.
-            "validation": {**asdict(metrics), "at_thresholds": asdict(band)},
-            "test": None if tested is None else evaluation_json(tested),
-        },
-    )
-    if tested is None:
-        _draw(folder, "validation", scores, truth, metrics, band)
-    else:
-        _draw(folder, "test", tested.scores, tested.truth, tested.metrics, tested.at_thresholds)
-    folder.write_plot("history.png", draw_history(folder.read_history()))
-    return tested
+    def pick(listed: tuple[ListedPicture, ...]) -> tuple[Picture, ...]:
+        missing = next((x.name for x in listed if (x.name, x.sha256) not in found), None)
+        if missing is not None:
+            raise RunError(f"{missing} is not in {root} as it was when {folder.path} was begun")
+        return tuple(found[(each.name, each.sha256)] for each in listed)
+
+    sides = (lists.training, lists.validation, lists.left_out, lists.test)
+    return index, Split(*(pick(side) for side in sides))
 
 
-def _draw(
-    folder: RunFolder,
-    side: str,
-    scores: Scores,
-    truth: Truth,
-    metrics: Metrics,
-    band: BandCounts | None,
-) -> None:
-    folder.write_plot(f"{side}-confusion.png", draw_confusion(metrics))
-    folder.write_plot(f"{side}-roc.png", draw_roc(scores, truth, metrics, band))
-    folder.write_plot(f"{side}-scores.png", draw_scores(scores, truth, band))
-
-
-def _split(root: Path, options: TrainOptions) -> tuple[Index, Split]:
+def _split(
+    root: Path, options: TrainOptions, split_file: SplitFile | None = None
+) -> tuple[Index, Split]:
     """Return the pictures to learn from and their uses; twins of test pictures are held out."""
+    if split_file is not None:
+        whole = read_index(root, "all")
+        safe = apply_split(whole, split_file)
+        for pictures in (safe.training, safe.validation):
+            _check_labels(whole, pictures)
+        return whole, safe
     sides = has_sides(root)
     index = read_index(root, "train" if sides else "all")
     kept_out: frozenset[str] = frozenset()
@@ -159,9 +157,18 @@ def _input(index: Index, options: TrainOptions) -> InputSpec:
     return InputSpec(height=size, width=size, frame_height=height, frame_width=width)
 
 
-def _job(index: Index, split: Split, options: TrainOptions, weights: str | None) -> Job:
+def _job(
+    index: Index,
+    split: Split,
+    options: TrainOptions,
+    weights: str | None,
+    part_of: Mapping[str, int],
+) -> Job:
     spec = _input(index, options)
-    return Job(options, options.phases, index.root, split, spec, index.labels, weights)
+    defective = guess_defective(index.labels, options.defective)
+    return Job(
+        options, options.phases, index.root, split, spec, index.labels, weights, part_of, defective
+    )
 
 
 def _check_given(options: TrainOptions, given: Mapping[str, Any]) -> None:

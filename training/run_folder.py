@@ -15,6 +15,7 @@ from bundle.manifest import DataFacts, InputSpec, Sha256, Thresholds, first_faul
 from training.config import TrainOptions
 from training.dataset import Picture, Split
 from training.errors import RunError
+from training.split_file import SplitFile
 
 CONFIG, CARD, HISTORY = "config.json", "run.json", "history.json"
 ENVIRONMENT, METRICS, PICTURES = "environment.json", "metrics.json", "pictures.json"
@@ -39,6 +40,7 @@ class RunCard(Record):
     input: InputSpec
     data: DataFacts
     thresholds: Thresholds | None = None
+    temperature: float = Field(default=1.0, gt=0.0)
 
     @property
     def defective_indices(self) -> tuple[int, ...]:
@@ -47,10 +49,19 @@ class RunCard(Record):
 
 
 class ListedPicture(Record):
-    """A picture by its name, relative to the data folder, and its contents."""
+    """A picture by its name, relative to the data folder, its contents and, if known, its part."""
 
     name: str
     sha256: Sha256
+    part: int | None = None
+
+
+class SplitFacts(Record):
+    """Where a part-safe split comes from: fold `fold` of `folds`, drawn with `seed`."""
+
+    seed: int
+    fold: int
+    folds: int
 
 
 class PictureLists(Record):
@@ -60,6 +71,15 @@ class PictureLists(Record):
     validation: tuple[ListedPicture, ...]
     also_in_test: tuple[ListedPicture, ...]
     unreadable: tuple[str, ...]
+    test: tuple[ListedPicture, ...] = ()
+    left_out: tuple[ListedPicture, ...] = ()
+    split: SplitFacts | None = None
+
+    @property
+    def part_of(self) -> dict[str, int]:
+        """Return the part of each picture's contents, by SHA-256, as far as parts are known."""
+        every = (*self.training, *self.validation, *self.test)
+        return {each.sha256: each.part for each in every if each.part is not None}
 
     @property
     def seen(self) -> frozenset[str]:
@@ -217,18 +237,30 @@ class RunFolder:
             raise RunError(f"cannot write {path}: {error.strerror}") from error
 
 
-def list_pictures(split: Split, unreadable: Sequence[str]) -> PictureLists:
-    """Return a split as a run folder keeps it."""
+def list_pictures(
+    split: Split, unreadable: Sequence[str], origin: SplitFile | None = None
+) -> PictureLists:
+    """Return a split as a run folder keeps it; `origin` is the split file that it came from."""
+    parts = {} if origin is None else origin.part_of
+
+    def listed(pictures: Sequence[Picture]) -> tuple[ListedPicture, ...]:
+        return tuple(
+            ListedPicture(name=each.name, sha256=each.sha256, part=parts.get(each.sha256))
+            for each in pictures
+        )
+
+    facts = None
+    if origin is not None:
+        facts = SplitFacts(seed=origin.seed, fold=origin.fold, folds=origin.folds)
     return PictureLists(
-        training=_listed(split.training),
-        validation=_listed(split.validation),
-        also_in_test=_listed(split.held_out),
+        training=listed(split.training),
+        validation=listed(split.validation),
+        also_in_test=listed(split.held_out if origin is None else ()),
         unreadable=tuple(unreadable),
+        test=listed(split.test),
+        left_out=listed(() if origin is None else split.held_out),
+        split=facts,
     )
-
-
-def _listed(pictures: Sequence[Picture]) -> tuple[ListedPicture, ...]:
-    return tuple(ListedPicture(name=each.name, sha256=each.sha256) for each in pictures)
 
 
 def _json(record: BaseModel) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,11 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A model that is ready to judge: pictures as `input` says go in, logits come out."""
+    """A model that is ready to judge: pictures as `input` says go in, logits come out.
+
+    `seen`, `split_test` and `part_of` know pictures by the SHA-256 of their contents: those that
+    took part in the training, those that its split keeps for the test, and each one's part.
+    """
 
     title: str
     infer: Infer
@@ -39,6 +43,8 @@ class Judge:
     thresholds: Thresholds | None
     temperature: float = 1.0
     seen: frozenset[str] = frozenset()
+    split_test: frozenset[str] = frozenset()
+    part_of: Mapping[str, int] = field(default_factory=dict)
 
 
 def open_run_judge(folder: RunFolder) -> Judge:
@@ -57,7 +63,10 @@ def open_run_judge(folder: RunFolder) -> Judge:
         labels=card.labels,
         defective=card.defective,
         thresholds=card.thresholds,
+        temperature=card.temperature,
         seen=pictures.seen,
+        split_test=frozenset(picture.sha256 for picture in pictures.test),
+        part_of=pictures.part_of,
     )
 
 
@@ -83,17 +92,28 @@ def score_pictures(
     judge: Judge, root: Path, pictures: Sequence[Picture], advance: Advance | None = None
 ) -> NDArray[np.float64]:
     """Return the defect score of each picture, in order. Raises DataError or ScoreError."""
-    spec = judge.input
-    columns = [place for place, label in enumerate(judge.labels) if label in judge.defective]
-    scores = np.empty(len(pictures))
+    return defect_scores(judge, infer_pictures(judge, root, pictures, advance))
+
+
+def infer_pictures(
+    judge: Judge, root: Path, pictures: Sequence[Picture], advance: Advance | None = None
+) -> NDArray[np.float32]:
+    """Return the logits (n, labels) of each picture, in order. Raises DataError."""
+    logits = np.empty((len(pictures), len(judge.labels)), np.float32)
     for start in range(0, len(pictures), BATCH):
         chunk = pictures[start : start + BATCH]
-        batch = np.stack([prepare_frame(load_picture(root / each.name), spec) for each in chunk])
-        shares = probabilities(judge.infer(batch), judge.temperature)
-        scores[start : start + len(chunk)] = np.clip(shares[:, columns].sum(axis=1), 0.0, 1.0)
+        batch = [prepare_frame(load_picture(root / each.name), judge.input) for each in chunk]
+        logits[start : start + len(chunk)] = judge.infer(np.stack(batch))
         if advance is not None:
             advance(len(chunk))
-    return scores
+    return logits
+
+
+def defect_scores(judge: Judge, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the defect score (n,) of logits (n, labels). Raises ScoreError."""
+    columns = [place for place, label in enumerate(judge.labels) if label in judge.defective]
+    shares = probabilities(logits, judge.temperature)
+    return np.asarray(np.clip(shares[:, columns].sum(axis=1), 0.0, 1.0), np.float64)
 
 
 def load_keras_model(path: Path) -> Any:

@@ -7,7 +7,7 @@ pytest.importorskip("keras", reason="needs Keras: pip install 'linewarden[train]
 
 from bundle.manifest import InputSpec
 from bundle.prepare import prepare_frame
-from training.batches import PictureBatches, class_weights
+from training.batches import PictureBatches, class_weights, draw_evenly
 from training.config import Augmentation
 from training.dataset import read_index
 from training.pictures import load_picture
@@ -64,3 +64,31 @@ def test_class_weights_balance(data):
     assert weights == {"bad": 80 / 120, "ok": 80 / 40}
     _, batches = _batches(data, weights=weights)
     assert set(batches[0][2].tolist()) == {np.float32(80 / 120)}
+
+
+def test_parts_weigh_the_same_whatever_their_number_of_pictures(data):
+    """A part photographed often is drawn as often as one photographed once, label by label."""
+    pictures = read_index(data, "train").pictures
+    parts = [0 if picture.label == "bad" and place % 20 else 1 + place
+             for place, picture in enumerate(pictures)]  # fmt: skip
+    shares = draw_evenly(pictures, parts, 64).shares
+    by_label = {label: sum(share for share, each in zip(shares, pictures, strict=True)
+                           if each.label == label) for label in ("bad", "ok")}  # fmt: skip
+    assert by_label == pytest.approx({"bad": 0.5, "ok": 0.5})
+    often = sum(share for share, part in zip(shares, parts, strict=True) if part == 0)
+    assert often == pytest.approx(0.5 / len({p for p, e in zip(parts, pictures, strict=True)
+                                             if e.label == "bad"}))  # fmt: skip
+
+
+def test_a_drawn_epoch_has_its_size_and_can_be_repeated(data):
+    """So many pictures, with repeats, the same ones for the same epoch, varied each for itself."""
+    pictures = read_index(data, "train").pictures
+    drawing = draw_evenly(pictures, [None] * len(pictures), 100)
+    _, batches = _batches(data, drawing=drawing, seed=3, augmentation=Augmentation())
+    batches.start_epoch(1)
+    inputs = np.concatenate([batches[step][0] for step in range(len(batches))])
+    assert len(inputs) == batches.epoch_pictures == 100
+    assert len({each.tobytes() for each in inputs}) > 90
+    again = _batches(data, drawing=drawing, seed=3, augmentation=Augmentation())[1]
+    again.start_epoch(1)
+    assert np.array_equal(again[3][0], batches[3][0])

@@ -103,11 +103,19 @@ def test_every_epoch_varies_the_pictures_anew(data, tmp_path, tiny_options, monk
 
 def test_from_scratch_everything_learns(tiny_options):
     """Without initial weights the network's recipe freezes nothing; a given recipe is kept."""
-    bare = tiny_options.model_copy(update={"phases": ()})
+    bare = tiny_options.model_copy(update={"phases": (), "model": "mobilenet_v2"})
     scratch = plan_options(bare, None, from_scratch=True).phases
     assert {(each.trained, each.batch_norm) for each in scratch} == {("all", "trained")}
-    assert plan_options(bare, None).phases == tiny_options.phases
-    assert plan_options(tiny_options, None, from_scratch=True) == tiny_options
+    assert "head" in {each.trained for each in plan_options(bare, None).phases}
+    given = plan_options(tiny_options, None, from_scratch=True)
+    assert given.phases == tiny_options.phases
+
+
+def test_a_run_is_planned_with_the_precision_of_this_machine(tiny_options):
+    """What is written to the run folder is no "auto": resuming elsewhere keeps it."""
+    assert plan_options(tiny_options, None).precision in {"float32", "mixed_float16"}
+    wished = tiny_options.model_copy(update={"precision": "mixed_bfloat16"})
+    assert plan_options(wished, None).precision == "mixed_bfloat16"
 
 
 def test_batch_statistics_follow_the_recipe(data, tmp_path, tiny_options):
@@ -133,14 +141,29 @@ def test_a_head_phase_leaves_the_body_alone(data, tmp_path, tiny_options):
 
     folder = RunFolder(tmp_path / "run")
     job = begin_run(data, folder, options, None)
-    keras.utils.set_random_seed(5)
+    keras.utils.set_random_seed(options.seed)
     before = build_network("tiny", job.spec, 2)
-    keras.utils.set_random_seed(5)
     fit.fit_network(job, folder, _quiet())
     after = load_keras_model(folder.model_path)
     for name, same in (("body", True), ("head_logits", False)):
         pair = [model.get_layer(name).get_weights()[0] for model in (before, after)]
         assert np.array_equal(*pair) == same
+
+
+def test_an_upper_phase_leaves_the_early_layers_alone():
+    """From the network's `upper` layer on everything learns; before it nothing does."""
+    from training.networks.catalogue import build_network, find_network
+    from training.phase_model import choose_layers
+
+    spec = SPEC.model_copy(update={"height": 64, "width": 64})
+    model = build_network("mobilenet_v2", spec, 2)
+    phase = Phase(name="upper", epochs=1, learning_rate=0.1, trained="upper", batch_norm="trained")
+    upper = find_network("mobilenet_v2").upper
+    choose_layers(model, phase, upper)
+    names = [layer.name for layer in model.layers]
+    learning = [layer.trainable for layer in model.layers]
+    assert not any(learning[: names.index(upper)])
+    assert all(learning[names.index(upper) :])
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good(

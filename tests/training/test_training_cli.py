@@ -81,8 +81,8 @@ def test_a_run_from_pictures_to_figures(run_cli, data, recipe, tmp_path):
         run_cli("train", data, "--out", run, "--config", recipe, "--weights", "none")
     # Every picture of train/ was learned from or decided by: no figure comes from them.
     with pytest.raises(DataError, match="trained on all 40 pictures"):
-        run_cli("evaluate", "--run", run, "--data", data, "--split", "train")
-    both = run_cli("evaluate", "--run", run, "--data", data, "--split", "all")
+        run_cli("evaluate", "--run", run, "--data", data, "--side", "train")
+    both = run_cli("evaluate", "--run", run, "--data", data, "--side", "all")
     assert "40 pictures were seen in training: left out" in both.stderr
     assert "tp " in both.stdout
 

@@ -33,6 +33,10 @@ def train(
     batch: Annotated[
         int | None, typer.Option("--batch", help="Pictures per step.", show_default="32")
     ] = None,
+    epoch_pictures: Annotated[
+        int | None,
+        typer.Option("--epoch-pictures", help="Pictures of an epoch, drawn evenly over parts."),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Decides the split.", show_default="0")
     ] = None,
@@ -43,6 +47,26 @@ def train(
         float | None,
         typer.Option("--escape-rate", help="Share of bad validation parts that may be passed."),
     ] = None,
+    max_escape_rate: Annotated[
+        float | None,
+        typer.Option("--max-escape-rate", help="Bound on the escape rate at 95 %, by parts."),
+    ] = None,
+    split: Annotated[
+        Path | None,
+        typer.Option("--split", metavar="FILE", help="Part-safe split, by linewarden audit."),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision",
+            help="float32, mixed_float16 or mixed_bfloat16.",
+            show_default="mixed_float16 on a GPU, else float32",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str,
+        typer.Option("--strategy", help="none, mirrored (all GPUs) or multi-worker (TF_CONFIG)."),
+    ] = "none",
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with any option of a run.")
     ] = None,
@@ -58,15 +82,18 @@ def train(
         "model": model,
         "size": size,
         "batch": batch,
+        "epoch_pictures": epoch_pictures,
         "seed": seed,
         "defective": defective,
         "wanted_escape_rate": escape_rate,
+        "max_escape_rate": max_escape_rate,
+        "precision": precision,
     }
     if resume and config is not None:
         raise typer.BadParameter("a resumed run keeps its options: leave --config out")
     source = None if weights == "none" else weights
     try:
-        _train(data, out, source, config, given, epochs, resume)
+        _train(data, out, source, config, given, epochs, split, resume, strategy)
     except KeyboardInterrupt as error:
         raise RunError(
             "stopped; the same command with --resume goes on after the last whole epoch"
@@ -80,7 +107,9 @@ def _train(
     config: Path | None,
     given: dict[str, Any],
     epochs: int | None,
+    split: Path | None,
     resume: bool,
+    strategy: str,
 ) -> None:
     import time
 
@@ -92,22 +121,34 @@ def _train(
 
     folder = RunFolder(out)
     options = None if resume else read_options(config, given)
-    start_backend()
+    start_backend(first_tensor=strategy != "multi-worker")
+    from training.finish import finish_run
     from training.fit import fit_network
-    from training.pipeline import begin_run, finish_run, plan_options, resume_run
+    from training.follow import follow_chief, send_run
+    from training.pipeline import begin_run, plan_options, resume_run
     from training.progress import FitProgress
+    from training.split_file import read_split
+    from training.strategy import open_strategy
 
+    team = open_strategy(strategy, print, time.perf_counter)
+    if not team.is_chief:
+        follow_chief(team, data)
+        print("done; the run is in the chief's folder")
+        return
     if options is None:
         job = resume_run(data, folder, {**given, "epochs": epochs}, weights)
     else:
+        planned = plan_options(options, epochs, from_scratch=weights is None)
         job = begin_run(
-            data, folder, plan_options(options, epochs, from_scratch=weights is None), weights
+            data, folder, planned, weights, None if split is None else read_split(split)
         )
+    send_run(team, folder)
     console = Console()
     _say_split(job.split, folder.read_pictures().unreadable)
     with FitProgress(console, time.perf_counter) as progress:
-        fit_network(job, folder, progress)
+        fit_network(job, folder, progress, team)
     tested = finish_run(job, folder)
+    team.share("done")
     if tested is not None:
         say_warnings(tested)
         print("\n".join(evaluation_lines(tested)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bundle.manifest import InputSpec
@@ -12,7 +12,12 @@ from training.config import Phase
 from training.errors import OptionError, WeightsError
 
 # A library is imported when its network is chosen, so that `--help` needs no Keras.
-BUILT_IN = {"mobilenet_v2": "training.networks.mobilenet_v2"}
+BUILT_IN = {
+    "cnn": "training.networks.cnn",
+    "efficientnet_b0": "training.networks.efficientnet_b0",
+    "mlp_mixer": "training.networks.mlp_mixer",
+    "mobilenet_v2": "training.networks.mobilenet_v2",
+}
 
 Builder = Callable[[InputSpec, int], Any]
 WeightsLoader = Callable[[Any, str], None]
@@ -23,25 +28,39 @@ class Network:
     """A network of the catalogue.
 
     `build` returns a Keras model of raw pictures (0..255) to logits, its new layers named
-    `head_*`. `load_weights` fills the others from a file, or from Keras's own "imagenet".
+    `head_*`. `load_weights` fills the others from a file, or from Keras's own "imagenet"; a network
+    without it starts from scratch. `upper` names the first layer that learns in a phase of
+    `trained="upper"`. `size` and `defaults` (names and values of TrainOptions) stand where the user
+    wishes nothing else.
     """
 
     name: str
     build: Builder
     recipe: tuple[Phase, ...]
     load_weights: WeightsLoader | None = None
+    upper: str | None = None
+    size: int = 224
+    defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 _registered: dict[str, Network] = {}
 
 
 def register(
-    name: str, recipe: tuple[Phase, ...], load_weights: WeightsLoader | None = None
+    name: str,
+    recipe: tuple[Phase, ...],
+    load_weights: WeightsLoader | None = None,
+    *,
+    upper: str | None = None,
+    size: int = 224,
+    defaults: Mapping[str, object] | None = None,
 ) -> Callable[[Builder], Builder]:
     """Return a decorator that puts a builder into the catalogue."""
 
     def put(builder: Builder) -> Builder:
-        _registered[name] = Network(name, builder, recipe, load_weights)
+        _registered[name] = Network(
+            name, builder, recipe, load_weights, upper, size, dict(defaults or {})
+        )
         return builder
 
     return put

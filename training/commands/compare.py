@@ -1,0 +1,72 @@
+"""The sub-command compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write page, tables and plots to this folder."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Measure training accuracy on these, their own, pictures."
+        ),
+    ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Time the models on this machine.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Set runs beside one another and beside the paper, with what holds for new parts.
+
+    Example: linewarden compare runs/casting-*/ --out out/compare
+    """
+    import time
+
+    from training.backend import start_backend
+    from training.compare import compare_runs
+    from training.compare_claims import find_claims
+    from training.compare_paper_table import table_1
+    from training.compare_read import read_runs
+    from training.compare_text import comparison_json, table_lines
+
+    _check_out(out)
+    read_runs(runs)  # a wrong folder is said before a model loads
+    start_backend()
+    comparison = compare_runs(runs, data=data, now_ns=time.perf_counter_ns if latency else None)
+    page = None
+    if out is not None:
+        from training.compare_page import write_comparison
+
+        page = write_comparison(comparison, out)
+    for warning in comparison.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        print(json.dumps(comparison_json(comparison), indent=1, allow_nan=False))
+        return
+    print("\n".join(table_lines(table_1(comparison))))
+    print("\n".join(claim.text for claim in find_claims(comparison)))
+    if page is not None:
+        print(f"the page is {page}")
+
+
+def _check_out(out: Path | None) -> None:
+    """Refuse to begin what would fail when the page is written."""
+    from importlib.util import find_spec
+
+    from training.errors import OptionError
+
+    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    if out is not None and missing:
+        raise OptionError(f"--out needs {' and '.join(missing)}: pip install 'linewarden[train]'")
+    if out is not None and out.exists() and not out.is_dir():
+        raise OptionError(f"{out} is a file; --out names a folder")
