@@ -10,6 +10,7 @@ from typing import Literal
 from training.audit import Audit
 from training.audit_oddities import OddKind
 from training.audit_parts import random_leak
+from training.audit_split import CLEAR_MAJORITY
 from training.audit_trivial import (
     GRAVE_AUC,
     GRAVE_TOGETHER,
@@ -119,7 +120,8 @@ def _contradictions(audit: Audit) -> Iterator[Finding]:
         "contradictions",
         f"{_parts(len(audit.contradictions))} under two labels ({_pictures(pictures)})",
         f"No model can learn both.{same} Either a label is wrong, or the grouping took two parts "
-        "for one: look at the pictures. A split leaves these parts out.",
+        "for one: look at the pictures. A split leaves out the few of a part whose label is not "
+        f"that of {CLEAR_MAJORITY:.0%} of its pictures, or all of it where no label has so many.",
     )
 
 

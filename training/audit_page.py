@@ -219,7 +219,7 @@ def _oddities(audit: Audit, thumbs: Thumbs) -> list[Thumb]:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _png_uri(png: bytes) -> Markup:

@@ -17,7 +17,12 @@ from training.config import Phase, TrainOptions
 from training.dataset import Split
 from training.errors import DivergedError, RunError
 from training.networks.catalogue import build_network
-from training.phase_model import build_phase_model, seed_layers, take_optimizer
+from training.phase_model import (
+    build_phase_model,
+    seed_layers,
+    take_optimizer,
+    take_weights,
+)
 from training.precision import choose_precision, use_precision
 from training.progress import FitProgress
 from training.run_folder import EpochRecord, FitState, RunFolder
@@ -151,7 +156,7 @@ def _keep_epoch(
     if strategy.is_chief:
         if better:
             whole = build_network(job.options.model, job.spec, len(job.labels))
-            whole.set_weights(model.get_weights())
+            take_weights(whole, model, job.phases[state.phase])
             folder.save_model(whole, folder.model_path)
         folder.save_model(model, folder.checkpoint_path(name))
     folder.write_history([*folder.read_history()[: state.epochs], record])

@@ -33,7 +33,7 @@ def build_phase_model(
     with use_precision(choose_precision(options.precision)):
         model = keep_logits(build_network(options.model, spec, labels, weights))
     if kept is not None:
-        _take_weights(model, kept, phase)
+        take_weights(model, kept, phase)
     choose_layers(model, phase, find_network(options.model).upper)
     model.compile(
         optimizer=_optimizer(phase.learning_rate, options.weight_decay),
@@ -66,7 +66,8 @@ def seed_layers(model: Any, seed: int, epoch: int) -> None:
         state.assign(drawn.astype(np.uint32))
 
 
-def _take_weights(model: Any, kept: Any, phase: Phase) -> None:
+def take_weights(model: Any, kept: Any, phase: Phase) -> None:
+    """Copy all weights from a model of another picture size. Raises OptionError where none fit."""
     try:
         model.set_weights(kept.get_weights())
     except ValueError as error:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import tiny_training
@@ -33,10 +32,8 @@ class Trainings:
         file.write_text(text.replace("batch = 8", f"batch = {batch}"))
         return file
 
-    def start(
-        self, name: str, *arguments: object, before: Callable[[], None] | None = None, **env: str
-    ) -> subprocess.Popen[str]:
-        """Start a training into the folder `name`; `before` runs in the new process."""
+    def start(self, name: str, *arguments: object, **env: str) -> subprocess.Popen[str]:
+        """Start a training into the folder `name`."""
         whole = ("train", self.folder / "data", "--out", self.folder / name, "--weights", "none")
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), *map(str, (*whole, *arguments))],
@@ -44,7 +41,6 @@ class Trainings:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=before,
         )
         self._running.append(process)
         return process

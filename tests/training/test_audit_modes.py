@@ -2,6 +2,7 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,6 +43,7 @@ def turned(kind):
         (encoded(GRAY, "TIFF"), "TIFF gray"),
         (encoded(Image.fromarray(np.zeros((9, 9), np.uint16)), "TIFF"), "TIFF 16-bit gray"),
         (encoded(GRAY.convert("RGB"), "TIFF"), "TIFF colour"),
+        (cv2.imencode(".tiff", np.zeros((9, 9, 3), np.uint16))[1].tobytes(), "TIFF 16-bit colour"),
         (encoded(GRAY.convert("CMYK"), "TIFF"), "TIFF CMYK"),
         (encoded(GRAY.convert("RGBA"), "TIFF"), "TIFF colour with alpha"),
         (encoded(GRAY, "BMP"), "BMP"),

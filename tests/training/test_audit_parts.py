@@ -10,6 +10,7 @@ from training.audit_parts import find_contradictions, random_leak
 from training.parts import Link
 
 NONE = Copies((), ())
+NEAR = ((2, 3), (7, 8), (6, 9))  # train to test, test to train, and within test
 
 
 def test_each_kind_of_leak_is_counted():
@@ -22,9 +23,14 @@ def test_each_kind_of_leak_is_counted():
         some_picture(4, "ok", "train"),
         some_picture(5, "ok", "test"),
         some_picture(6, "ok", "test"),
+        some_picture(7, "ok", "test"),
+        some_picture(8, "ok", "train"),
+        some_picture(9, "ok", "test"),
     ]
-    copies = Copies(((0, 1),), (NearPair(2, 3, 5, 0.99, mirrored=False),))
-    audit = made_audit(pictures, [0, 0, 1, 2, 3, 3, 4], copies=copies)
+    near = [NearPair(first, second, 5, 0.99, mirrored=False) for first, second in NEAR]
+    audit = made_audit(
+        pictures, [0, 0, 1, 2, 3, 3, 4, 5, 6, 7], copies=Copies(((0, 1),), tuple(near))
+    )
     rows = [
         (
             row.label,
@@ -38,11 +44,11 @@ def test_each_kind_of_leak_is_counted():
         for row in audit.leaks
     ]
     assert rows == [
-        ("all", 4, 1, 2, 3, 4, 2),
+        ("all", 6, 1, 3, 4, 6, 2),
         ("bad", 2, 1, 2, 2, 2, 1),
-        ("ok", 2, 0, 0, 1, 2, 1),
+        ("ok", 4, 0, 1, 2, 4, 1),
     ]
-    assert audit.unconfirmed_near == 1
+    assert audit.unconfirmed_near == 3
 
 
 @pytest.mark.parametrize("sides", [("", ""), ("train", "train"), ("test", "test")])
@@ -57,8 +63,8 @@ def test_a_contradiction_names_its_surest_link():
     pictures = [some_picture(n, label) for n, label in enumerate(["bad", "bad", "ok", "ok", "ok"])]
     links = [
         Link(0, 1, 200, mirrored=False),
-        Link(1, 2, 40, mirrored=False),
         Link(0, 3, 55, mirrored=True),
+        Link(1, 2, 40, mirrored=False),
     ]
     (found,) = find_contradictions(pictures, [0, 0, 0, 0, 1], links)
     assert (found.part, found.inliers, found.count) == (0, 55, 4)

@@ -113,6 +113,16 @@ def test_parts_under_two_labels_are_left_out():
     assert sum(each.side == "left_out" for each in split.pictures) == 3
 
 
+def test_a_clear_majority_keeps_its_part():
+    """Of nine good pictures and one defective of a part, the one is left out, the nine stay."""
+    pictures, part_of = listed({"bad": [2] * 6, "ok": [9, *[2] * 6]})
+    pictures.append(some_picture(900, "bad"))
+    part_of.append(6)
+    (split,) = make_splits(pictures, part_of, SplitPlan())
+    sides = [(each.label, each.side == "left_out") for each in split.pictures if each.part == 6]
+    assert sides == [("ok", False)] * 9 + [("bad", True)]
+
+
 @pytest.mark.parametrize(
     ("good", "plan", "said"),
     [

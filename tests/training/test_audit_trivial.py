@@ -108,7 +108,15 @@ def test_auc_is_that_of_scikit_learn(drawn):
 
 
 def test_values_that_never_change_say_nothing():
-    """A column of one value is no division by zero, and no hint."""
-    trivial = report(colour=lambda random: 0.0)
-    colour = next(each for each in trivial.features if each.name == "colour")
-    assert (colour.auc, colour.correlation) == (0.5, 0.0)
+    """A column of one value is no division by zero and no hint, whatever its digits."""
+    pictures = [
+        some_picture(number, ("bad", "ok")[number % 2], colour=0.0, coarseness=29.0313)
+        for number in range(COUNT)
+    ]
+    truth = np.array([each.label == "bad" for each in pictures])
+    parts = [number % 2 + 2 * int(number**0.5) for number in range(COUNT)]  # of all sizes
+    trivial = measure_trivial(pictures, truth, parts)
+    same = {each.name: each for each in trivial.features}
+    for name in ("colour", "JPEG coarseness"):
+        each = same[name]
+        assert (each.auc, each.auc_by_part, each.correlation) == (0.5, 0.5, 0.0)

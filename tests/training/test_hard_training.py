@@ -29,7 +29,7 @@ def _read_until(process, beginning):
 
 @pytest.mark.parametrize("place", ["epoch 1 (head): ", "epoch 3 (all): 14/32"])
 def test_killed_in_mid_epoch_it_ends_as_if_it_had_not_been(trainings, place):
-    """kill -9, then --resume: the same history, dropout and batch statistics included."""
+    """After kill -9, and then --resume: the same history, dropout and batch statistics included."""
     recipe = trainings.recipe("restless", epochs=3)
     trainings.run("whole", "--config", recipe)
     process = trainings.start("killed", "--config", recipe)
@@ -49,18 +49,15 @@ def test_no_room_for_a_checkpoint_keeps_the_one_before(trainings):
     process.send_signal(signal.SIGKILL)
     process.wait(DEADLINE_S)
     kept = {path.name: path.read_bytes() for path in _models(trainings)}
-    process = trainings.start("full", "--resume", before=_small_files)
+    process = trainings.start("full", "--resume")
+    # Enough for history and state, too little for a model: as on a full disk.
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (8000, 8000))
     said = trainings.end(process, code=1)
     assert said[-1].startswith("linewarden: cannot write ")
     assert "Traceback" not in "".join(said)
     assert {path.name: path.read_bytes() for path in _models(trainings)} == kept
     trainings.run("full", "--resume")
     assert trainings.history("full") == trainings.history("whole")
-
-
-def _small_files():
-    """Let no file grow beyond what history and state need: as a full disk would have it."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
 
 
 def _models(trainings):
