@@ -14,6 +14,7 @@ ARGS ?=
 DATA ?=
 CASTING ?= ../shared/data/casting
 WEIGHTS ?= ../shared/weights/mobilenetv2_notop.weights.h5
+EFFICIENTNET ?= ../shared/weights/efficientnetb0_notop.weights.h5
 DEBIAN_PACKAGES = mosquitto
 
 DEMO_ENV = .venv-demo
@@ -37,7 +38,7 @@ bench: env
 	$(ENV)/bin/python tests/bench/run_all.py $(ARGS)
 
 reproduce: env
-	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" scripts/reproduce.sh "$(CASTING)" "$(WEIGHTS)"
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" scripts/reproduce.sh "$(CASTING)" "$(WEIGHTS)" "$(EFFICIENTNET)"
 
 lock: env
 	UV=$(ENV)/bin/uv scripts/lock.sh

@@ -154,9 +154,16 @@ class TrainOptions(Options):
 
 
 def read_options(file: Path | None, overrides: Mapping[str, Any]) -> TrainOptions:
-    """Return the options of `file` with those overrides that are not None. Raises OptionError."""
+    """Return the options of `file` with those overrides that are not None. Raises OptionError.
+
+    An override that is itself a section changes only the keys that it names.
+    """
     values: dict[str, Any] = {} if file is None else _read_toml(file)
-    values.update({key: value for key, value in overrides.items() if value is not None})
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            values[key] = {**values.get(key, {}), **value}
+        elif value is not None:
+            values[key] = value
     return parse_options(values)
 
 

@@ -103,6 +103,8 @@ class Distributed:
                 totals.add(count, *self._learn(*values))
                 callback.on_train_batch_end(step, totals.logs())
             average_statistics(self._strategy, model)
+            with self._strategy.scope():
+                model.optimizer.finalize_variable_values(model.trainable_variables)
         return totals.logs()
 
     def check(self, model: Any, batches: PictureBatches) -> dict[str, float]:

@@ -182,8 +182,9 @@ def _phase_model(
     weights = job.weights if state.checkpoint is None else None
     with strategy.scope():
         model = build_phase_model(
-            job.options, job.phases[state.phase], spec, len(job.labels), weights, kept
-        )
+            job.options, job.phases[state.phase], spec, len(job.labels), weights, kept,
+            steps=math.ceil(job.epoch_pictures / job.options.batch),
+        )  # fmt: skip
         if kept is not None and state.phase_epochs > 0:
             take_optimizer(model, kept)
     strategy.align(model)

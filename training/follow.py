@@ -61,4 +61,9 @@ def _join_run(strategy: Strategy, root: Path, folder: RunFolder) -> Job:
         ) from error
     folder.begin(order.options, order.card, order.pictures)
     folder.write_state(order.state)
-    return resume_run(root, folder, {}, None)
+    try:
+        return resume_run(root, folder, {}, None)
+    except RunError as error:
+        raise RunError(
+            f"the pictures in {root} are not those that the chief trains on: copy them anew"
+        ) from error

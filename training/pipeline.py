@@ -174,7 +174,9 @@ def _job(
 def _check_given(options: TrainOptions, given: Mapping[str, Any]) -> None:
     kept = options.model_dump()
     kept["epochs"] = sum(phase.epochs for phase in options.phases)
-    for name, value in given.items():
+    for name, asked in given.items():
+        # Of a section some keys may be asked for only.
+        value = {**kept[name], **asked} if isinstance(asked, Mapping) else asked
         if value is not None and value != kept[name]:
             raise OptionError(
                 f"the run was begun with {name} {kept[name]}, not {value}: leave that option out, "

@@ -47,6 +47,16 @@ def train(
         float | None,
         typer.Option("--escape-rate", help="Share of bad validation parts that may be passed."),
     ] = None,
+    drawn_defects: Annotated[
+        float | None,
+        typer.Option(
+            "--drawn-defects",
+            min=0.0,
+            max=0.9,
+            help="Share of good parts that get a drawn defect and count as bad.",
+            show_default="0.4",
+        ),
+    ] = None,
     max_escape_rate: Annotated[
         float | None,
         typer.Option("--max-escape-rate", help="Bound on the escape rate at 95 %, by parts."),
@@ -87,6 +97,7 @@ def train(
         "defective": defective,
         "wanted_escape_rate": escape_rate,
         "max_escape_rate": max_escape_rate,
+        "augmentation": None if drawn_defects is None else {"defects": drawn_defects},
         "precision": precision,
     }
     if resume and config is not None:
