@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from training.audit import Audit
-from training.audit_copies import Copies, find_copies
-from training.audit_files import Scan, SeenPicture, Unreadable
-from training.audit_measures import Content
-from training.audit_oddities import find_oddities
-from training.audit_parts import count_labels, find_contradictions, measure_leaks
-from training.audit_trivial import measure_trivial
-from training.parts import Control, Link
+from training.audit.audit import Audit
+from training.audit.copies import Copies, find_copies
+from training.audit.files import Scan, SeenPicture, Unreadable
+from training.audit.measures import Content
+from training.audit.oddities import find_oddities
+from training.audit.part_findings import count_labels, find_contradictions, measure_leaks
+from training.audit.parts import Control, Link
+from training.audit.trivial import measure_trivial
 
 PLAIN = Content(
     height=300, width=300, mode="JPEG gray", turned=False, coarseness=20.0, brightness=120.0,

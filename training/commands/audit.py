@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from training.audit import Audit
+    from training.audit.audit import Audit
 
 
 def audit(
@@ -59,11 +59,11 @@ def audit(
         raise typer.BadParameter("--folds sets the share to test with: leave --test-share out")
     from rich.console import Console
 
-    from training.audit import audit_folder
-    from training.audit_cache import AuditCache, default_cache
-    from training.audit_progress import AuditProgress
-    from training.audit_report import audit_json, write_audit
-    from training.audit_split import SplitPlan, make_splits, write_splits
+    from training.audit.audit import audit_folder
+    from training.audit.cache import AuditCache, default_cache
+    from training.audit.progress import AuditProgress
+    from training.audit.report import audit_json, write_audit
+    from training.audit.split import SplitPlan, make_splits, write_splits
 
     plan = SplitPlan(folds, validation_share, 0.2 if test_share is None else test_share, seed)
     plan.check()  # a wrong option is said before the work
@@ -87,7 +87,7 @@ def audit(
 
 
 def _lines(found: Audit) -> list[str]:
-    from training.audit_findings import list_findings
+    from training.audit.findings import list_findings
 
     parts = len(set(found.part_of))
     lines = [f"{len(found.scan.pictures)} pictures of {parts} parts in {found.scan.root}"]

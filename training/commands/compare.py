@@ -33,11 +33,11 @@ def compare(
     import time
 
     from training.backend import start_backend
-    from training.compare import compare_runs
-    from training.compare_claims import find_claims
-    from training.compare_paper_table import table_1
-    from training.compare_read import read_runs
-    from training.compare_text import comparison_json, table_lines
+    from training.comparison.claims import find_claims
+    from training.comparison.compare import compare_runs
+    from training.comparison.paper_table import table_1
+    from training.comparison.read import read_runs
+    from training.comparison.text import comparison_json, table_lines
 
     _check_out(out)
     read_runs(runs)  # a wrong folder is said before a model loads
@@ -45,7 +45,7 @@ def compare(
     comparison = compare_runs(runs, data=data, now_ns=time.perf_counter_ns if latency else None)
     page = None
     if out is not None:
-        from training.compare_page import write_comparison
+        from training.comparison.page import write_comparison
 
         page = write_comparison(comparison, out)
     for warning in comparison.warnings:

@@ -13,9 +13,9 @@ from training.commands.say import evaluation_lines, say_warnings
 
 if TYPE_CHECKING:
     from training.assess import Evaluation
+    from training.report.worst_cases import Explain
     from training.scoring import Judge
     from training.split_file import SplitFile
-    from training.worst_cases import Explain
 
 
 class SideName(str, Enum):
@@ -133,7 +133,7 @@ def _evaluate(
 
 
 def _write(evaluation: Evaluation, judge: Judge, data: Path, out: Path, run: Path | None) -> None:
-    from training.evaluation_page import PAGE, write_evaluation
+    from training.report.page import PAGE, write_evaluation
 
     typer.echo("hiding patches of the worst pictures ...", err=True)
     write_evaluation(evaluation, judge, data, out, _explains(run, judge))
@@ -142,7 +142,7 @@ def _write(evaluation: Evaluation, judge: Judge, data: Path, out: Path, run: Pat
 
 def _explains(run: Path | None, judge: Judge) -> dict[str, Explain]:
     """Return what makes heat maps; Grad-CAM needs the gradients that only a run has."""
-    from training.occlusion import occlusion_maps
+    from training.report.occlusion import occlusion_maps
 
     columns = [place for place, label in enumerate(judge.labels) if label in judge.defective]
     explains: dict[str, Explain] = {
@@ -151,7 +151,7 @@ def _explains(run: Path | None, judge: Judge) -> dict[str, Explain]:
         )
     }
     if run is not None:
-        from training.gradcam import heat_maps
+        from training.report.gradcam import heat_maps
         from training.run_folder import RunFolder
         from training.scoring import load_keras_model
 

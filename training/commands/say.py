@@ -37,7 +37,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 def say_unreadable(unreadable: tuple[str, ...]) -> None:
     """Warn of pictures that cannot be read."""
-    from training.caveats import unreadable_caveat
+    from training.report.caveats import unreadable_caveat
 
     if unreadable:
         _warn(unreadable_caveat(unreadable))
@@ -45,7 +45,7 @@ def say_unreadable(unreadable: tuple[str, ...]) -> None:
 
 def say_warnings(evaluation: Evaluation) -> None:
     """Warn of whatever makes the figures of an evaluation less than they seem."""
-    from training.caveats import list_caveats
+    from training.report.caveats import list_caveats
 
     for caveat in list_caveats(evaluation):
         _warn(caveat)

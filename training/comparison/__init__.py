@@ -1,0 +1,1 @@
+"""Runs beside one another and beside the paper: tables, charts, one page."""
