@@ -17,6 +17,7 @@ Side = Literal["train", "test", "all"]
 
 MAX_UNREADABLE_SHARE = 0.01
 
+_GOOD = re.compile(r"ok([._-].*)?|good|sound|pass(ed)?|io|free")
 _DEFECTIVE = re.compile(r"def.*|bad|ng|nok|.*reject.*|.*defect.*|faulty|scrap")
 
 
@@ -103,21 +104,35 @@ def label_slug(folder: str) -> str:
 
 
 def guess_defective(labels: Sequence[str], named: str | None = None) -> tuple[str, ...]:
-    """Return the labels that mean a defective part: the one `named`, or known by their names.
+    """Return the labels that mean a defective part: those `named`, or known by their names.
 
-    Raises DataError where none, or all of them, would be defective.
+    `named` is one label, or several with commas between them. By name they are known where they
+    say so themselves, or where the others say that they are good. Raises DataError where none, or
+    all of them, would be defective.
     """
     if named is not None:
-        if label_slug(named) not in labels:
-            raise DataError(f"--defective {named}: no such class; there are {', '.join(labels)}")
-        return (label_slug(named),)
+        return _named_defective(labels, named)
     found = tuple(label for label in labels if _DEFECTIVE.fullmatch(label))
+    if not found and any(_GOOD.fullmatch(label) for label in labels):
+        found = tuple(label for label in labels if not _GOOD.fullmatch(label))
     if not found or len(found) == len(labels):
         raise DataError(
             f"cannot tell which of {', '.join(labels)} are the defective parts: "
-            "name that class with --defective NAME"
+            "name that class with --defective NAME, several with commas between them"
         )
     return found
+
+
+def _named_defective(labels: Sequence[str], named: str) -> tuple[str, ...]:
+    wanted = {label_slug(name) for name in named.split(",")}
+    missing = sorted(wanted - set(labels))
+    if missing:
+        raise DataError(
+            f"--defective {named}: no class {', '.join(missing)}; there are {', '.join(labels)}"
+        )
+    if wanted == set(labels):
+        raise DataError(f"--defective {named}: then no class would be left for good parts")
+    return tuple(label for label in labels if label in wanted)
 
 
 def split_validation(

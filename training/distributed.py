@@ -102,7 +102,6 @@ class Distributed:
                 callback.on_train_batch_begin(step)
                 totals.add(count, *self._learn(*values))
                 callback.on_train_batch_end(step, totals.logs())
-            model.optimizer.finalize_variable_values(model.trainable_weights)
             average_statistics(self._strategy, model)
             with self._strategy.scope():
                 model.optimizer.finalize_variable_values(model.trainable_variables)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from training.config import Phase, TrainOptions
+from training.config import Augmentation, Phase, TrainOptions
 from training.networks.catalogue import register
 
 TINY_PHASES = (
@@ -54,8 +54,15 @@ def plain(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiny_options() -> TrainOptions:
-    """Return options of a run that takes seconds."""
-    return TrainOptions(model="tiny", size=32, batch=8, validation_share=0.2, phases=TINY_PHASES)
+    """Return options of a run that takes seconds; defects are drawn for larger parts than ours."""
+    return TrainOptions(
+        model="tiny",
+        size=32,
+        batch=8,
+        validation_share=0.2,
+        phases=TINY_PHASES,
+        augmentation=Augmentation(defects=0.0),
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

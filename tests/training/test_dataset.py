@@ -121,7 +121,7 @@ def test_a_guess_that_fails_asks_for_the_name(labels):
 def test_a_named_class_wins_and_must_exist():
     """--defective overrides the guess; a wrong name lists the classes."""
     assert guess_defective(("bad", "ok"), "OK") == ("ok",)
-    with pytest.raises(DataError, match="no such class; there are bad, ok"):
+    with pytest.raises(DataError, match=r"no class worse; there are bad, ok"):
         guess_defective(("bad", "ok"), "worse")
 
 
@@ -176,3 +176,19 @@ def test_every_picture_is_as_likely_to_validate():
     ]
     # 1.6 expected; the mean of 200 draws is off by more than 0.4 once in 10 million seeds.
     assert abs(float(np.mean(counts)) - 1.6) < 0.4
+
+
+@pytest.mark.parametrize("good", ["ok", "ok_front", "good", "OK-side".lower()])
+def test_kinds_of_defects_are_known_by_the_good_ones(good):
+    """Where the other class says that it is good, the rest is not."""
+    labels = tuple(sorted(("dent", "hole", good)))
+    assert guess_defective(labels) == tuple(label for label in labels if label != good)
+
+
+def test_several_defective_classes_are_named_with_commas():
+    """Any spelling that the folders have, in the order of the labels."""
+    assert guess_defective(("a", "b", "c"), "C,a") == ("a", "c")
+    with pytest.raises(DataError, match="no class would be left"):
+        guess_defective(("a", "b"), "a,b")
+    with pytest.raises(DataError, match="no class d, e"):
+        guess_defective(("a", "b"), "a,d,e")

@@ -1,24 +1,13 @@
 """Walk 2 and walk 1 in small: pictures -> training -> int8 bundle -> agent -> gate."""
 
 import json
-import subprocess
 
 import pytest
-from live_line import LINEWARDEN, ROOT
+from run_command import linewarden
 
 from bundle.archive import open_archive
 
 pytestmark = [pytest.mark.slow, pytest.mark.train]
-
-
-def linewarden(*arguments, code=0):
-    """Run one sub-command and return what it printed."""
-    done = subprocess.run(
-        [*LINEWARDEN, *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stderr[-2000:]
-    return done.stdout
 
 
 @pytest.mark.timeout(900)

@@ -37,7 +37,7 @@ def audit(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Decides the split.")] = 0,
     defective: Annotated[
-        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts.")
+        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts, or a,b.")
     ] = None,
     cache: Annotated[
         Path | None,

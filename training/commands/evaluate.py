@@ -47,7 +47,7 @@ def evaluate(
         typer.Option("--out", metavar="DIR", help="Write figures, plots and a page there."),
     ] = None,
     defective: Annotated[
-        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts.")
+        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts, or a,b.")
     ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Keep pictures that the model learned from.")

@@ -41,7 +41,7 @@ def train(
         int | None, typer.Option("--seed", help="Decides the split.", show_default="0")
     ] = None,
     defective: Annotated[
-        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts.")
+        str | None, typer.Option("--defective", metavar="NAME", help="Class of bad parts, or a,b.")
     ] = None,
     escape_rate: Annotated[
         float | None,
