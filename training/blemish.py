@@ -19,6 +19,7 @@ Point = tuple[int, int]
 # Sizes below are pixels of a picture of 224.
 _REFERENCE_PX = 224.0
 _TRIES = 24
+_VISIBLE = 30
 _DARK = 90.0  # a dark mark on what is darker than this could not be seen
 
 
@@ -34,6 +35,10 @@ def add_defect(pixels: Pixels, reach: tuple[float, float], random: np.random.Gen
         draw = _KINDS[int(random.integers(len(_KINDS)))]
         at = _place(marked, reach, random, edge=draw is _draw_chip)
         marked = draw(marked, at, scale, random)
+    if int(cv2.absdiff(marked, pixels).max()) < _VISIBLE:
+        # A bit of surface on surface like it: nobody could call that defective.
+        at = _place(marked, reach, random, edge=False)
+        marked = _darken(marked, _blob(marked, at, 3.0 * scale, 3.0 * scale, random), 0.2)
     return marked
 
 

@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 
 from bundle.manifest import Thresholds
 from training.assess import Evaluation, evaluate_judge, evaluation_json
+from training.balance import fit_shift, shift_model
 from training.calibration import fit_temperature
 from training.charts import draw_confusion, draw_history, draw_roc, draw_scores
 from training.evaluate import Scores, Truth
 from training.figures import Figures, figures_json, measure_all
 from training.fit import Job
 from training.run_folder import METRICS, RunFolder
-from training.scoring import Judge, defect_scores, infer_pictures, open_run_judge
+from training.scoring import (
+    defect_scores,
+    infer_pictures,
+    load_keras_model,
+    open_run_judge,
+)
 from training.threshold import choose_thresholds
 
 
@@ -29,16 +35,17 @@ class _Validation:
 
 
 def finish_run(job: Job, folder: RunFolder) -> Evaluation | None:
-    """Choose temperature and thresholds on validation, then measure the test side once.
+    """Choose balance, temperature and thresholds on validation, then measure the test side once.
 
     The test side is that of the run's own split, else the folder test/. Returns its evaluation, or
     None where the data has neither.
     """
-    logits = infer_pictures(open_run_judge(folder), job.root, job.split.validation)
+    truth, parts = _truth(job), _parts(job)
+    logits = _balance(job, folder, truth, parts)
     temperature = fit_temperature(logits, _one_hot(job))
     folder.write_card(folder.read_card().model_copy(update={"temperature": temperature}))
     judge = open_run_judge(folder)
-    validation = _Validation(defect_scores(judge, logits), _truth(job, judge), _parts(job))
+    validation = _Validation(defect_scores(judge, logits), truth, parts)
     thresholds = choose_thresholds(
         validation.scores,
         validation.truth,
@@ -50,6 +57,22 @@ def finish_run(job: Job, folder: RunFolder) -> Evaluation | None:
     tested = _test_run(job, folder)
     _write_figures(folder, validation, thresholds, tested)
     return tested
+
+
+def _balance(
+    job: Job, folder: RunFolder, truth: Truth, parts: NDArray[np.int64] | None
+) -> NDArray[np.float32]:
+    """Put the even decision at one half, in the kept network itself; return the new logits.
+
+    Trained on so many bad pictures and drawn defects, a network calls a doubtful part bad.
+    """
+    logits = infer_pictures(open_run_judge(folder), job.root, job.split.validation)
+    bad = np.array([label in job.defective for label in job.labels], np.bool_)
+    shift = fit_shift(logits, bad, truth, parts)
+    model = load_keras_model(folder.model_path)
+    shift_model(model, bad, shift)
+    folder.save_model(model, folder.model_path)
+    return np.asarray(logits + shift * bad, np.float32)
 
 
 def _test_run(job: Job, folder: RunFolder) -> Evaluation | None:
@@ -91,8 +114,8 @@ def _one_hot(job: Job) -> NDArray[np.float64]:
     return np.eye(len(job.labels))[places]
 
 
-def _truth(job: Job, judge: Judge) -> Truth:
-    return np.array([each.label in judge.defective for each in job.split.validation], np.bool_)
+def _truth(job: Job) -> Truth:
+    return np.array([each.label in job.defective for each in job.split.validation], np.bool_)
 
 
 def _parts(job: Job) -> NDArray[np.int64] | None:

@@ -5,11 +5,20 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.augment import augment_picture
+from training.augment import _shade, augment_picture
 from training.config import Augmentation
 
 STILL = Augmentation(
-    rotation_deg=0.0, flip=False, zoom_out=0.0, brightness=0.0, contrast=0.0, blur_px=0.0, noise=0.0
+    rotation_deg=0.0,
+    flip=False,
+    zoom_out=0.0,
+    shear=0.0,
+    shade=0.0,
+    brightness=0.0,
+    contrast=0.0,
+    gamma=0.0,
+    blur_px=0.0,
+    noise=0.0,
 )
 SIZE = 96
 
@@ -31,8 +40,19 @@ def test_a_hole_within_the_circle_stays(angle, distance, seed):
 def test_a_good_part_gets_no_hole(seed):
     """An even picture stays even but for light, blur and noise."""
     part = np.full((SIZE, SIZE, 1), 150, np.uint8)
-    changed = augment_picture(part, Augmentation(), np.random.default_rng(seed))
+    changed = augment_picture(part, Augmentation(shade=0.0), np.random.default_rng(seed))
     assert np.abs(changed.astype(int) - int(np.median(changed))).max() <= 5 * 6
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_another_light_is_smooth(seed):
+    """What falls off across the part never makes an edge that could pass for a defect."""
+    part = np.full((SIZE, SIZE, 1), 120, np.uint8)
+    lit = _shade(part, Augmentation(), np.random.default_rng(seed))[..., 0].astype(int)
+    away = np.hypot(*(np.indices(lit.shape) - SIZE / 2)) > 16  # sectors meet in the middle
+    steps = np.abs(np.diff(lit, axis=1))[away[:, 1:] & away[:, :-1]]
+    assert steps.max() <= 14
 
 
 def test_no_change_asked_is_no_change():

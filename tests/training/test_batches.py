@@ -92,3 +92,29 @@ def test_a_drawn_epoch_has_its_size_and_can_be_repeated(data):
     again = _batches(data, drawing=drawing, seed=3, augmentation=Augmentation())[1]
     again.start_epoch(1)
     assert np.array_equal(again[3][0], batches[3][0])
+
+
+def test_some_good_parts_get_a_defect_and_count_as_bad(data):
+    """Labels follow what was drawn, and the good ones left weigh what all of them weighed."""
+    bad_first = {"augmentation": Augmentation(defects=0.5), "defective": ("bad",), "seed": 2}
+    index, batches = _batches(data, **bad_first)
+    good = sum(picture.label == "ok" for picture in index.pictures)
+    spoiled = kept = 0
+    weight = 0.0
+    for step in range(len(batches)):
+        _, truths, weights = batches[step]
+        spoiled += int(truths[:, 0].sum())
+        kept += int(truths[:, 1].sum())
+        weight += float(weights[truths[:, 1] == 1.0].sum())
+    assert spoiled - (len(index.pictures) - good) == good - kept
+    assert 0 < kept < good
+    assert weight == pytest.approx(2.0 * kept)
+
+
+def test_nothing_is_drawn_where_bad_labels_are_unknown_or_to_validate(data):
+    """Without the names of the bad classes, or without variation, every label stays."""
+    for options in ({"augmentation": Augmentation(defects=0.9)}, {"defective": ("bad",)}):
+        index, batches = _batches(data, **options)
+        truths = np.concatenate([batches[step][1] for step in range(len(batches))])
+        good = sum(picture.label == "ok" for picture in index.pictures)
+        assert truths[:, 1].sum() == good
