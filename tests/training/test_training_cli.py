@@ -175,3 +175,30 @@ def test_a_model_that_was_never_kept_is_said(tmp_path):
 
     with pytest.raises(ModelError, match="before its first epoch"):
         load_keras_model(tmp_path / "model.keras")
+
+
+def test_all_networks_are_trained_one_after_the_other(run_cli, data, tmp_path, monkeypatch):
+    """Each into a folder of its name; with --resume finished ones are left alone."""
+    begun = []
+    monkeypatch.setattr(train, "_train", lambda *values: begun.append((values[1], values[7])))
+    out = tmp_path / "runs"
+    run_cli("train", data, "--out", out, "--model", "all", "--weights", "none")
+    assert [run.name for run, _ in begun] == [
+        "cnn", "efficientnet_b0", "mlp_mixer", "mobilenet_v2"
+    ]  # fmt: skip
+    assert not any(resumed for _, resumed in begun)
+    begun.clear()
+    for name, file in (("cnn", "metrics.json"), ("mlp_mixer", "config.json")):
+        (out / name).mkdir(parents=True)
+        (out / name / file).touch()
+    run_cli("train", data, "--out", out, "--model", "all", "--weights", "none", "--resume")
+    assert [(run.name, resumed) for run, resumed in begun] == [
+        ("efficientnet_b0", False), ("mlp_mixer", True), ("mobilenet_v2", False)
+    ]  # fmt: skip
+
+
+def test_one_file_is_not_for_all_networks(run_cli, data, tmp_path):
+    """The weights of one network do not fit another: pairs are asked for."""
+    told = run_cli("train", data, "--out", tmp_path / "x", "--model", "all", "--weights", "a.h5",
+                   code=2)  # fmt: skip
+    assert "NETWORK=FILE" in told.output

@@ -17,12 +17,16 @@ def train(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="The run folder to write.")],
     model: Annotated[
-        str | None, typer.Option("--model", help="Network.", show_default="mobilenet_v2")
+        str | None, typer.Option("--model", help="Network, or all.", show_default="mobilenet_v2")
     ] = None,
     weights: Annotated[
-        str,
-        typer.Option("--weights", help="Initial weights: a file, or 'imagenet', or 'none'."),
-    ] = "imagenet",
+        str | None,
+        typer.Option(
+            "--weights",
+            help="Initial weights: a file, imagenet or none; or NETWORK=FILE,NETWORK=FILE.",
+            show_default="imagenet where the network can",
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option("--epochs", min=1, max=1000, help="Rounds in all, over the recipe's phases."),
@@ -102,13 +106,44 @@ def train(
     }
     if resume and config is not None:
         raise typer.BadParameter("a resumed run keeps its options: leave --config out")
-    source = None if weights == "none" else weights
     try:
-        _train(data, out, source, config, given, epochs, split, resume, strategy)
+        if model == "all":
+            _train_all(data, out, weights, config, given, epochs, split, resume, strategy)
+        else:
+            _train(data, out, weights, config, given, epochs, split, resume, strategy)
     except KeyboardInterrupt as error:
         raise RunError(
             "stopped; the same command with --resume goes on after the last whole epoch"
         ) from error
+
+
+def _train_all(
+    data: Path,
+    out: Path,
+    weights: str | None,
+    config: Path | None,
+    given: dict[str, Any],
+    epochs: int | None,
+    split: Path | None,
+    resume: bool,
+    strategy: str,
+) -> None:
+    """Train every network into a folder of its name; with `resume` go on where it stopped."""
+    from training.networks.catalogue import BUILT_IN
+    from training.run_folder import CONFIG, METRICS
+
+    if strategy == "multi-worker":
+        raise typer.BadParameter("train the networks one by one on several machines")
+    if weights is not None and "=" not in weights and weights not in {"none", "imagenet"}:
+        raise typer.BadParameter("one file fits one network: --weights NETWORK=FILE,NETWORK=FILE")
+    for name in BUILT_IN:
+        run = out / name
+        if resume and (run / METRICS).exists():
+            print(f"{run} is finished")
+            continue
+        begun = resume and (run / CONFIG).exists()
+        print(f"training {name}")
+        _train(data, run, weights, config, given | {"model": name}, epochs, split, begun, strategy)
 
 
 def _train(
@@ -136,6 +171,7 @@ def _train(
     from training.finish import finish_run
     from training.fit import fit_network
     from training.follow import follow_chief, send_run
+    from training.networks.catalogue import initial_weights
     from training.pipeline import begin_run, plan_options, resume_run
     from training.progress import FitProgress
     from training.split_file import read_split
@@ -147,12 +183,13 @@ def _train(
         print("done; the run is in the chief's folder")
         return
     if options is None:
-        job = resume_run(data, folder, {**given, "epochs": epochs}, weights)
+        source = initial_weights(folder.read_options().model, weights)
+        job = resume_run(data, folder, {**given, "epochs": epochs}, source)
     else:
-        planned = plan_options(options, epochs, from_scratch=weights is None)
-        job = begin_run(
-            data, folder, planned, weights, None if split is None else read_split(split)
-        )
+        source = initial_weights(options.model, weights)
+        planned = plan_options(options, epochs, from_scratch=source is None)
+        safe = None if split is None else read_split(split)
+        job = begin_run(data, folder, planned, source, safe)
     send_run(team, folder)
     console = Console()
     _say_split(job.split, folder.read_pictures().unreadable)
@@ -169,5 +206,6 @@ def _train(
 def _say_split(split: Any, unreadable: tuple[str, ...]) -> None:
     print(f"{len(split.training)} pictures to learn from, {len(split.validation)} to validate with")
     if split.held_out:
-        print(f"{len(split.held_out)} pictures stand in test/ too and are left out of the training")
+        why = "have another label than their part" if split.test else "stand in test/ too"
+        print(f"{len(split.held_out)} pictures {why} and are left out")
     say_unreadable(unreadable)

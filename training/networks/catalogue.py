@@ -80,6 +80,26 @@ def find_network(name: str) -> Network:
     return _registered[name]
 
 
+def initial_weights(name: str, asked: str | None) -> str | None:
+    """Return what a network starts from: a file, "imagenet", or None for a start from scratch.
+
+    `asked` is one of these, "none", or pairs NETWORK=FILE with commas between them; without a word
+    for this network it is "imagenet" where the network can load that. Raises OptionError.
+    """
+    network = find_network(name)
+    liked = None if network.load_weights is None else "imagenet"
+    if asked is None:
+        return liked
+    if "=" not in asked:
+        return None if asked == "none" else asked
+    pairs = dict(pair.partition("=")[::2] for pair in asked.split(","))
+    unknown = sorted(set(pairs) - set(network_names()))
+    if unknown:
+        raise OptionError(f"--weights names {', '.join(unknown)}: no such network")
+    chosen = pairs.get(name, liked)
+    return None if chosen == "none" else chosen
+
+
 def build_network(name: str, spec: InputSpec, labels: int, weights: str | None = None) -> Any:
     """Build a network of that many logits, its backbone filled from `weights` where given.
 

@@ -6,7 +6,13 @@ import pytest
 from bundle.manifest import InputSpec
 from training.config import parse_options
 from training.errors import OptionError, WeightsError
-from training.networks.catalogue import BUILT_IN, build_network, find_network, network_names
+from training.networks.catalogue import (
+    BUILT_IN,
+    build_network,
+    find_network,
+    initial_weights,
+    network_names,
+)
 
 every_network = pytest.mark.parametrize("name", sorted(BUILT_IN))
 
@@ -164,3 +170,27 @@ def test_a_few_steps_lower_the_loss(name, drawn, make_spec):
     assert np.mean(losses[-3:]) < 0.8 * np.mean(losses[:3])
     for old, new in zip(before, model.trainable_variables, strict=True):
         assert np.any(old != np.array(new)), f"{new.path} has learned nothing"
+
+
+@pytest.mark.parametrize(
+    ("network", "asked", "expected"),
+    [
+        ("cnn", None, None),
+        ("mobilenet_v2", None, "imagenet"),
+        ("mobilenet_v2", "none", None),
+        ("mobilenet_v2", "a.h5", "a.h5"),
+        ("mobilenet_v2", "mobilenet_v2=a.h5,efficientnet_b0=b.h5", "a.h5"),
+        ("efficientnet_b0", "mobilenet_v2=a.h5,efficientnet_b0=none", None),
+        ("efficientnet_b0", "mobilenet_v2=a.h5", "imagenet"),
+        ("mlp_mixer", "mobilenet_v2=a.h5", None),
+    ],
+)
+def test_every_network_starts_from_what_was_meant_for_it(network, asked, expected):
+    """One value for one network, pairs for several; what cannot load starts from scratch."""
+    assert initial_weights(network, asked) == expected
+
+
+def test_weights_for_an_unknown_network_are_refused():
+    """A slip in a name is said, not ignored."""
+    with pytest.raises(OptionError, match="mobilnet"):
+        initial_weights("cnn", "mobilnet=a.h5")
