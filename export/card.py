@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
+from export.folds import Folds, Spread
 from export.interval import Share
 from export.latency import Latency
 from export.operators import QuantizedFacts
@@ -41,6 +42,7 @@ class Card:
     quantized: QuantizedFacts
     calibration: str
     parity: ParityReport
+    folds: Folds | None
     latency: Latency | None
     data: str
     note: str
@@ -66,6 +68,7 @@ def _page(card: Card) -> str:
     parts = [
         f"<h1>{title}</h1>",
         _outcome(card.parity),
+        *_folds_section(card.folds),
         "<h2>Model</h2>",
         _table(_model_rows(card)),
         "<h2>Float against int8</h2>",
@@ -88,6 +91,25 @@ def _outcome(parity: ParityReport) -> str:
         return '<p class="good">int8 stands in for the float model within the bound.</p>'
     text = escape(f"Written by force although it failed: {parity.failure}.")
     return f'<p class="bad">{text}</p>'
+
+
+def _folds_section(folds: Folds | None) -> list[str]:
+    """Return what to expect of new parts; it stands first, being what a plant asks."""
+    if folds is None:
+        return []
+    rows = [(name, _spread(spread)) for name, spread in
+            (("accuracy", folds.accuracy), ("recall", folds.recall))]  # fmt: skip
+    text = (
+        f"Trained in the same way {folds.folds} times, each time tested on other parts that it had "
+        f"not seen (part-safe split, seed {folds.seed}); float, at a score of one half. Expect "
+        "another lot of parts within the interval; with so few lots it is wide."
+    )
+    return ["<h2>New parts</h2>", f"<p>{escape(text)}</p>", _table(rows)]
+
+
+def _spread(spread: Spread) -> str:
+    each = ", ".join(f"{value:.2%}" for value in spread.values)
+    return f"mean {spread.mean:.2%}; 95 % {spread.low:.2%} to {spread.high:.2%}; by fold {each}"
 
 
 def _model_rows(card: Card) -> list[tuple[str, str]]:

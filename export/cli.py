@@ -43,6 +43,10 @@ def export(
         float | None,
         typer.Option(help="Bound on the escape rate at 95 %, shown by the validation parts."),
     ] = None,
+    fold: Annotated[
+        list[Path] | None,
+        typer.Option("--fold", help="Run of a fold, each once: what to expect of new parts."),
+    ] = None,
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure latency here for the card.")
     ] = False,
@@ -78,6 +82,7 @@ def export(
         now_ns=time.perf_counter_ns if latency else None,
         escape_rate=escape_rate,
         max_escape_rate=max_escape_rate,
+        folds=tuple(fold or ()),
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from bundle.manifest import InputSpec, Manifest, OutputSpec, first_fault
 from export.card import Card
 from export.errors import ExportError
+from export.folds import Folds
 from export.latency import Latency
 from export.operators import QuantizedFacts
 from export.parity import ParityReport
@@ -60,7 +61,11 @@ def draft_manifest(
 
 
 def describe_bundle(
-    manifest: Manifest, models: Models, parity: ParityReport, latency: Latency | None
+    manifest: Manifest,
+    models: Models,
+    parity: ParityReport,
+    latency: Latency | None,
+    folds: Folds | None,
 ) -> Card:
     """Return the report card."""
     return Card(
@@ -80,13 +85,14 @@ def describe_bundle(
         quantized=models.facts,
         calibration=models.calibration,
         parity=parity,
+        folds=folds,
         latency=latency,
         data=f"{manifest.data.pictures} pictures, fingerprint {manifest.data.fingerprint}",
         note=manifest.data.note,
     )
 
 
-def parity_metrics(parity: ParityReport, models: Models) -> dict[str, float]:
+def parity_metrics(parity: ParityReport, models: Models, folds: Folds | None) -> dict[str, float]:
     """Return the figures that the manifest carries, each set's under its name."""
     metrics: dict[str, float] = {
         "float_bytes": float(len(models.exact)),
@@ -108,6 +114,13 @@ def parity_metrics(parity: ParityReport, models: Models) -> dict[str, float]:
                 f"{one.name}_accuracy_low_by_part": one.by_part.accuracy[0],
                 f"{one.name}_accuracy_high_by_part": one.by_part.accuracy[1],
                 f"{one.name}_escaped_parts": float(one.by_part.figures.escaped_parts),
+            }
+    if folds is not None:
+        for name, spread in (("accuracy", folds.accuracy), ("recall", folds.recall)):
+            metrics |= {
+                f"new_parts_{name}_mean": spread.mean,
+                f"new_parts_{name}_low": spread.low,
+                f"new_parts_{name}_high": spread.high,
             }
     return metrics
 

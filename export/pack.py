@@ -19,6 +19,7 @@ from export.card import Card, write_card
 from export.convert import load_network, to_float_tflite
 from export.describe import Models, describe_bundle, draft_manifest, parity_metrics
 from export.errors import ExportError
+from export.folds import Folds, read_folds
 from export.golden_frames import golden_frames
 from export.latency import measure_latency
 from export.operators import check_quantized
@@ -62,6 +63,7 @@ class ExportOptions:
     """What to export, and how; `bound` is the drop of accuracy allowed, as a share of 1.
 
     With `now_ns`, a clock, latency is measured for the card, which then differs each time.
+    `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
     `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
     """
 
@@ -79,6 +81,7 @@ class ExportOptions:
     now_ns: Callable[[], int] | None = None
     escape_rate: float | None = None
     max_escape_rate: float | None = None
+    folds: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     Nothing is written unless float and int8 agree within the bound, or `force` is set.
     """
     _check_options(options)
+    folds = read_folds(options.folds) if options.folds else None
     folder = RunFolder(options.run)
     card = folder.read_card()
     draft = draft_manifest(
@@ -130,7 +134,7 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     )
     if not options.force:
         refuse_beyond(parity)
-    return _write(options, draft, models, parity, frames)
+    return _write(options, draft, models, parity, folds, frames)
 
 
 def _check_options(options: ExportOptions) -> None:
@@ -228,17 +232,18 @@ def _write(
     draft: Manifest,
     models: Models,
     parity: ParityReport,
+    folds: Folds | None,
     frames: list[Pixels],
 ) -> Exported:
     # One step and a hair: two float32 values that are one step apart may differ by more.
     tolerance = models.facts.output_scale * 1.001
     manifest = draft.model_copy(
-        update={"golden_tolerance": tolerance, "metrics": parity_metrics(parity, models)}
+        update={"golden_tolerance": tolerance, "metrics": parity_metrics(parity, models, folds)}
     )
     latency = None
     if options.now_ns is not None:
         latency = measure_latency(models.exact, models.int8, options.now_ns)
-    card = describe_bundle(manifest, models, parity, latency)
+    card = describe_bundle(manifest, models, parity, latency, folds)
     contents = {
         MODEL: models.int8,
         **write_card(card),

@@ -83,6 +83,8 @@ linewarden export --run runs/rendered-mobilenet_v2 --data out/rendered \
     --name rendered-mobilenet_v2 --out examples/rendered-mobilenet_v2-int8.lwb --escape-rate 0.04 \
     --note "Trained on castings drawn by linewarden render, seed 1."
 linewarden export --run runs/safe-mobilenet_v2-fold1 --data "$casting" \
+    --fold runs/safe-mobilenet_v2-fold1 --fold runs/safe-mobilenet_v2-fold2 \
+    --fold runs/safe-mobilenet_v2-fold3 \
     --name casting-mobilenet_v2 --out examples/casting-mobilenet_v2-int8.lwb \
     --note "Trained on a part-safe split, fold 1 of $folds. $note"
 

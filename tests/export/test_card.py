@@ -11,6 +11,7 @@ import pytest
 
 from bundle.manifest import OutputSpec, Thresholds
 from export.card import Card, write_card
+from export.folds import Folds, Spread
 from export.latency import Latency
 from export.operators import QuantizedFacts
 from export.parity import HeldOut, check_parity
@@ -41,6 +42,7 @@ def make_card(text: str = "plain", *, failing: bool = False) -> Card:
         quantized=QuantizedFacts({text: 35}, "int8", 0.02),
         calibration=text,
         parity=check_parity([held_out], (0,), thresholds, OutputSpec()),
+        folds=Folds(2, 7, *(Spread((0.9, 0.98), 0.94, 0.3, 1.0),) * 2),
         latency=Latency(20.5, 10.25, 1, 50, text),
         data=text,
         note=text,
@@ -96,3 +98,28 @@ def test_the_json_holds_the_same_facts():
 def test_equal_cards_give_equal_bytes():
     """Nothing on the card depends on when it was written."""
     assert write_card(make_card()) == write_card(make_card())
+
+
+def test_what_new_parts_are_to_be_expected_to_give_stands_first():
+    """The spread over folds comes before the figures of the one model."""
+    page = write_card(make_card())["card.html"].decode()
+    assert page.index("New parts") < page.index("Float against int8")
+    assert "mean 94.00%; 95 % 30.00% to 100.00%; by fold 90.00%, 98.00%" in page
+
+
+def test_figures_by_part_are_on_the_card():
+    """Parts, their interval and the bound that so few of them allow, where the parts are known."""
+    defective = np.array([True] * 6 + [False] * 4)
+    logits = np.where(defective[:, None], [[3.0, 0.0]], [[0.0, 3.0]]).astype(np.float32)
+    logits[0] = [0.0, 3.0]
+    parts = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
+    held_out = HeldOut("test", "r", ["p"] * 10, defective, logits, logits, parts)
+    thresholds = Thresholds(reject_at=0.5, recheck_at=0.4, chosen="x")
+    parity = check_parity([held_out], (0,), thresholds, OutputSpec())
+    (found,) = parity.sets
+    assert (found.by_part.figures.defective_parts, found.by_part.figures.escaped_parts) == (3, 1)
+    low, high = found.by_part.accuracy
+    assert 0.0 < low < 0.9 < high <= 1.0
+    page = write_card(replace(make_card(), parity=parity))["card.html"].decode()
+    assert "3 defective, 2 good" in page
+    assert "2 of 3; at 95 % at most" in page

@@ -20,7 +20,7 @@ from training.evaluate import Confusion
 from training.intervals import wilson_interval
 
 # Student's t: what leaves 2.5 % above it, for 1 to 29 degrees of freedom.
-_T975 = (
+T975 = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228),
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045),
@@ -54,7 +54,7 @@ def t_interval(values: Sequence[float]) -> tuple[float, float] | None:
     if len(values) < 2 or max(values) == min(values):
         return None
     degrees = len(values) - 1
-    quantile = _T975[degrees - 1] if degrees <= len(_T975) else 1.96
+    quantile = T975[degrees - 1] if degrees <= len(T975) else 1.96
     half = quantile * stdev(values) / math.sqrt(len(values))
     return max(0.0, fmean(values) - half), min(1.0, fmean(values) + half)
 
