@@ -19,6 +19,7 @@ from training.blemish import add_defect
 from training.config import Augmentation
 from training.dataset import Picture
 from training.pictures import load_picture
+from training.relight import relight_like
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
 
@@ -130,6 +131,10 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]
         spoiled = self._is_good(picture.label) and random.random() < options.defects
         if spoiled:
             pixels = add_defect(pixels, (options.defects_from, options.defects_to), random)
+        if random.random() < options.relight:
+            other = self._pictures[int(random.integers(len(self._pictures)))]
+            like = prepare_frame(load_picture(self._root / other.name), self._spec)
+            pixels = relight_like(pixels, like, random)
         return augment_picture(pixels, options, random), spoiled
 
     def _is_good(self, label: str) -> bool:

@@ -72,6 +72,12 @@ class Augmentation(Options):
     contrast: float = Field(
         default=0.2, ge=0.0, le=0.4, description="stretch the contrast by up to this share"
     )
+    relight: float = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.0,
+        description="share of the pictures that get the light and shade of another one",
+    )
     gamma: float = Field(
         default=0.3, ge=0.0, le=0.7, description="largest logarithm of the tone curve's exponent"
     )
