@@ -14,7 +14,7 @@ Pixels = NDArray[np.uint8]
 
 _LEAST_SIGMA, _MOST_SIGMA = 0.03, 0.12  # shares of the picture's side
 _MOST_GAIN = 2.0
-_FLOOR = 8.0  # gray levels; black has no light of its own to compare
+_FLOOR = np.float32(8.0)  # gray levels; black has no light of its own to compare
 
 
 def relight_like(pixels: Pixels, other: Pixels, random: np.random.Generator) -> Pixels:
@@ -32,4 +32,5 @@ def relight_like(pixels: Pixels, other: Pixels, random: np.random.Generator) -> 
 
 def _light(pixels: Pixels, sigma_px: float) -> NDArray[np.float32]:
     soft = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), sigma_px)
-    return np.asarray(soft, np.float32).reshape(pixels.shape) + np.float32(_FLOOR)
+    light: NDArray[np.float32] = np.asarray(soft, np.float32).reshape(pixels.shape) + _FLOOR
+    return light
