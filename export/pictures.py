@@ -22,7 +22,7 @@ _SAFE_VALIDATION = (
     "them."
 )
 _SAFE_TEST = (
-    "The run has seen no picture of these parts: this is what holds for new parts of the same kind."
+    "The run has seen no picture of these parts. They are one lot of few parts: another may differ."
 )
 _TEST = (
     "The run has seen none of these files. Whether they show parts that it has learned from is "

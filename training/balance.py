@@ -13,7 +13,8 @@ from training.evaluate import Parts, Truth
 LARGEST_SHIFT = 10.0
 LAST_LAYER = "head_logits"
 
-_STEPS, _RIDGE = 50, 1e-3
+_STEPS, _RIDGE = 200, 1e-3
+_SMALLEST_SHIFT = 1e-3
 
 
 def fit_shift(
@@ -35,7 +36,10 @@ def fit_shift(
     slope, offset = _fit_line(margins, targets, weights)
     if slope <= 0.0:  # the network is no better than chance: there is nothing to put right
         return 0.0
-    return float(np.clip(offset / slope, -LARGEST_SHIFT, LARGEST_SHIFT))
+    shift = offset / slope
+    if abs(shift) < _SMALLEST_SHIFT:
+        return 0.0
+    return float(np.clip(shift, -LARGEST_SHIFT, LARGEST_SHIFT))
 
 
 def shift_model(model: Any, bad: NDArray[np.bool_], shift: float) -> None:
@@ -50,13 +54,17 @@ def shift_model(model: Any, bad: NDArray[np.bool_], shift: float) -> None:
 def _fit_line(
     margins: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return slope and offset of the logistic regression, by Newton's method with a small ridge."""
+    """Return slope and offset of the logistic regression, by Newton's method.
+
+    A small ridge holds the slope; none holds the offset, so that a second fit finds nothing to do.
+    """
+    ridge = np.diag([_RIDGE, 1e-9])
     rows = np.stack([margins, np.ones_like(margins)], axis=1)
     line = np.array([1.0, 0.0])
     for _ in range(_STEPS):
         shares = 1.0 / (1.0 + np.exp(-np.clip(rows @ line, -50.0, 50.0)))
-        gradient = rows.T @ (weights * (shares - targets)) + _RIDGE * (line - [1.0, 0.0])
-        curvature = (rows.T * (weights * shares * (1.0 - shares))) @ rows + _RIDGE * np.eye(2)
+        gradient = rows.T @ (weights * (shares - targets)) + ridge @ (line - [1.0, 0.0])
+        curvature = (rows.T * (weights * shares * (1.0 - shares))) @ rows + ridge
         step = np.linalg.solve(curvature, gradient)
         line = line - step * min(1.0, 2.0 / float(np.abs(step).max() + 1e-12))
         if float(np.abs(step).max()) < 1e-9:

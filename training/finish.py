@@ -69,10 +69,13 @@ def _balance(
     logits = infer_pictures(open_run_judge(folder), job.root, job.split.validation)
     bad = np.array([label in job.defective for label in job.labels], np.bool_)
     shift = fit_shift(logits, bad, truth, parts)
+    if shift == 0.0:
+        return logits
     model = load_keras_model(folder.model_path)
     shift_model(model, bad, shift)
     folder.save_model(model, folder.model_path)
-    return np.asarray(logits + shift * bad, np.float32)
+    # Once more by the network itself, so that finishing a run twice gives the same to the last bit.
+    return infer_pictures(open_run_judge(folder), job.root, job.split.validation)
 
 
 def _test_run(job: Job, folder: RunFolder) -> Evaluation | None:

@@ -76,6 +76,8 @@ def test_other_class_names_are_guessed_or_named(plain):
     (plain / "ok").rename(plain / "sound")
     assert evaluate_judge(_judge(), plain).metrics.accuracy == 1.0
     (plain / "bad").rename(plain / "left")
+    assert evaluate_judge(_judge(), plain).metrics.accuracy == 1.0
+    (plain / "sound").rename(plain / "right")
     with pytest.raises(DataError, match="--defective NAME"):
         evaluate_judge(_judge(), plain)
     assert evaluate_judge(_judge(), plain, defective="left").metrics.accuracy == 1.0

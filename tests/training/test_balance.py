@@ -75,3 +75,16 @@ def test_one_kind_alone_is_an_error(truth):
     """Nothing can be put between bad parts and nothing."""
     with pytest.raises(DataError, match="defective and good"):
         fit_shift(logits([1.0, 2.0]), BAD, np.array(truth), None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), overlap=st.floats(-3, 3))
+def test_a_balanced_network_stays_as_it_is(seed, overlap):
+    """A run that is finished a second time is not moved again."""
+    random = np.random.default_rng(seed)
+    margins = np.concatenate([random.normal(-1, 1, 30), random.normal(2 + overlap, 1, 50)]) + 3
+    truth, parts = np.arange(80) >= 30, np.arange(80) // 8
+    shift = fit_shift(logits(margins), BAD, truth, parts)
+    if abs(shift) < LARGEST_SHIFT:
+        moved = logits(margins) + np.float32(shift) * BAD
+        assert fit_shift(moved, BAD, truth, parts) == 0.0

@@ -96,7 +96,7 @@ def test_a_second_scan_measures_nothing(tmp_path, monkeypatch):
     def refuse(data):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("training.audit_files.measure_bytes", refuse)
+    monkeypatch.setattr("training.audit.files.measure_bytes", refuse)
     again = scan_folder(tmp_path / "d", AuditCache(tmp_path / "kept"), lambda count: None)
     assert [each.content for each in again.pictures] == [each.content for each in first.pictures]
 
