@@ -23,11 +23,15 @@ FOREVER = 2**62
 
 @dataclass
 class Known:
-    """What the model knows of one part; `allowed` from a PASS in time until something voids it."""
+    """What the model knows of one part; `allowed` from a PASS in time until something voids it.
+
+    A part that finds the belt full is not `placed`: it is rejected at once and fills no place.
+    """
 
     tick: int
     allowed: bool = False
     barred: bool = False
+    placed: bool = True
     passed_us: list[int] = field(default_factory=list)
 
     @property
@@ -74,7 +78,9 @@ class Schedules(RuleBasedStateMachine):
     def part(self, after_ms):
         """A part meets the photo-eye, some time later."""
         self._move(after_ms * MS)
-        flying = sum(1 for known in self.parts.values() if known.window[1] > self.now_us)
+        flying = sum(
+            known.placed and known.window[1] > self.now_us for known in self.parts.values()
+        )
         number = self.firmware.eye(self.now_us, covered=True)
         self.firmware.eye(self.now_us, covered=False)
         bounce = self.now_us - self.edge_us < CONFIG.debounce_us
@@ -83,7 +89,7 @@ class Schedules(RuleBasedStateMachine):
         if number is None:
             return
         before = self.parts.get(number - 1)
-        self.parts[number] = Known(self.now_us)
+        self.parts[number] = Known(self.now_us, placed=flying < CONFIG.max_in_flight)
         if before is not None and self.now_us - before.tick < PITCH:
             for known in (before, self.parts[number]):
                 known.allowed, known.barred = False, True
