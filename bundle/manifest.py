@@ -171,10 +171,10 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 
-def first_fault(error: ValidationError) -> str:
-    """Return the first fault of a validation as `key: what is wrong`."""
+def first_fault(error: ValidationError, whole: str = "manifest") -> str:
+    """Return the first fault of a validation as `key: what is wrong`; `whole` names it all."""
     fault = error.errors(include_url=False)[0]
-    place = ".".join(str(step) for step in fault["loc"]) or "manifest"
+    place = ".".join(str(step) for step in fault["loc"]) or whole
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from training.errors import DataError
-from training.pictures import SUFFIXES, decode_picture
+from training.pictures import decode_picture, is_picture_file
 
 Side = Literal["train", "test", "all"]
 
@@ -216,8 +216,7 @@ def class_folders(root: Path, side: Side) -> dict[str, list[Path]]:
 def _picture_files(folders: list[Path]) -> Iterator[Path]:
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            hidden = path.name.startswith(".")
-            if path.suffix.lower() in SUFFIXES and not hidden and path.is_file():
+            if is_picture_file(path) and path.is_file():
                 yield path
 
 

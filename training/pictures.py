@@ -16,6 +16,11 @@ Pixels = NDArray[np.uint8]
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
+def is_picture_file(path: Path) -> bool:
+    """Tell by its name whether a file is a picture; hidden files are none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
 def decode_picture(data: bytes) -> Pixels | None:
     """Return the picture in blue, green, red, or None where the bytes are no whole picture.
 

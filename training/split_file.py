@@ -59,7 +59,7 @@ def read_split(path: Path) -> SplitFile:
     except OSError as error:
         raise DataError(f"cannot read the split file {path}: {error.strerror}") from error
     except ValidationError as error:
-        raise DataError(f"{path} is no split file: {first_fault(error)}") from error
+        raise DataError(f"{path} is no split file: {first_fault(error, 'the file')}") from error
     check_split(split, path)
     return split
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
+from tiny_training import draw_classes
 
 from training.config import Augmentation, Phase, TrainOptions
 from training.networks.catalogue import register
@@ -15,26 +14,6 @@ TINY_PHASES = (
     Phase(name="head", epochs=1, learning_rate=0.02, trained="head"),
     Phase(name="all", epochs=3, learning_rate=0.02),
 )
-
-
-def draw_part(seed: int, *, bad: bool) -> np.ndarray:
-    """Draw a light disc of 40 pixels; a bad one has a dark hole."""
-    random = np.random.default_rng(seed)
-    frame = random.integers(0, 60, (40, 40, 3), np.uint8)
-    cv2.circle(frame, (20, 20), 16, (220, 220, 220), thickness=-1)
-    if bad:
-        x, y = (int(value) for value in random.integers(13, 27, 2))
-        cv2.circle(frame, (x, y), 6, (5, 5, 5), thickness=-1)
-    return frame
-
-
-def draw_classes(folder: Path, count: int, first_seed: int) -> None:
-    """Draw a folder `bad` and a folder `ok` of that many pictures each."""
-    for place, label in enumerate(("bad", "ok")):
-        (folder / label).mkdir(parents=True)
-        for number in range(count):
-            frame = draw_part(first_seed + 1000 * place + number, bad=label == "bad")
-            cv2.imwrite(str(folder / label / f"{number:03d}.png"), frame)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from training.audit.measures import LEAST_SIDE_PX, Content, measure_bytes
 from training.audit.modes import describe_fault
 from training.dataset import class_folders, has_sides
 from training.errors import DataError
-from training.pictures import SUFFIXES, decode_picture
+from training.pictures import decode_picture, is_picture_file
 
 Advance = Callable[[int], None]
 
@@ -110,7 +110,7 @@ def _list_files(root: Path) -> tuple[tuple[str, ...], list[_File], int]:
     others = 0
     for label in sorted(classes):
         for path in _files_under(classes[label]):
-            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+            if not is_picture_file(path):
                 others += 1
                 continue
             relative = path.relative_to(root)
