@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from agent.config_base import PathText, Section, TopicLevel
+from agent.config_camera import CameraSection, ReplayCamera
 from agent.config_faults import first_fault
+from agent.config_gate import GateSection, SimGate
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -17,15 +20,6 @@ else:
     import tomli as tomllib
 
 MAX_CONFIG_BYTES = 256 * 1024
-
-TopicLevel = Annotated[str, Field(pattern=r"^[^/+#\x00-\x1f]{1,64}$")]
-PathText = Annotated[str, Field(min_length=1, max_length=1024)]
-
-
-class Section(BaseModel):
-    """The ground rules of every section: no unknown keys, no coercion, no NaN."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Station(Section):
@@ -37,31 +31,6 @@ class Station(Section):
     line: TopicLevel = Field("line", description="The production line.")
     cell: TopicLevel = Field("cell", description="The station on the line.")
     device: TopicLevel = Field("device", description="This device; stands in every result's id.")
-
-
-class ReplayCamera(Section):
-    """Pictures from a folder, shown in the order of their names."""
-
-    driver: Literal["replay"]
-    folder: PathText = Field(description="Folder of pictures; sub-folders are read too.")
-    frame_rate: float = Field(120.0, gt=0, le=1000, description="Frames per second.")
-    order: Literal["name", "shuffled"] = Field(
-        "shuffled", description="By name, or mixed by the belt's seed."
-    )
-
-
-class SimCamera(Section):
-    """Drawn castings on a simulated belt."""
-
-    driver: Literal["sim"]
-    frame_rate: float = Field(120.0, gt=0, le=1000, description="Frames per second.")
-    deck: int = Field(
-        64, ge=1, le=10000, description="How many different parts are drawn before they repeat."
-    )
-    defect_share: float = Field(0.3, ge=0, le=1, description="Share of defective parts.")
-
-
-CameraSection = Annotated[ReplayCamera | SimCamera, Field(discriminator="driver")]
 
 
 class Belt(Section):
@@ -132,29 +101,6 @@ class Timing(Section):
                 f"{self.guard_ms:g}: two parts could meet in one gate window"
             )
         return self
-
-
-class ControllerGate(Section):
-    """The gate controller on a serial port, speaking the framed protocol."""
-
-    driver: Literal["controller"]
-    port: PathText = Field(description="Serial port, best by its name under /dev/serial/by-id.")
-    baud: int = Field(115200, ge=1200, le=4_000_000, description="Speed of the serial line.")
-    wiring: Literal["energise_to_pass", "energise_to_reject"] = Field(
-        "energise_to_pass", description="What the powered output does to a part."
-    )
-    debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
-
-
-class SimGate(Section):
-    """A simulated controller with its own process, on a pty, rejecting unless told to pass."""
-
-    driver: Literal["sim"]
-    record: str = Field("", description="File for the simulated belt's own record; none if empty.")
-    debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
-
-
-GateSection = Annotated[ControllerGate | SimGate, Field(discriminator="driver")]
 
 
 class Ledger(Section):

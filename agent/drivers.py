@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, cast
 
-from agent import config
+from agent import config, config_camera, config_gate
 from agent.clock import Clock
 from agent.ports import Camera, Engine, Gate
 
@@ -22,7 +22,7 @@ GATES = {
 }
 
 
-def open_camera(section: config.CameraSection, belt: config.Belt, clock: Clock) -> Camera:
+def open_camera(section: config_camera.CameraSection, belt: config.Belt, clock: Clock) -> Camera:
     """Return the configured camera, not yet open."""
     return cast("Camera", _load(CAMERAS[section.driver])(section, belt, clock))
 
@@ -33,11 +33,11 @@ def open_engine(driver: str, model: bytes, threads: int) -> Engine:
 
 
 def open_gate(
-    section: config.GateSection, timing: config.Timing, belt: config.Belt, clock: Clock
+    section: config_gate.GateSection, timing: config.Timing, belt: config.Belt, clock: Clock
 ) -> Gate:
     """Return the configured gate, not yet open."""
     driver = _load(GATES[section.driver])
-    if isinstance(section, config.SimGate):
+    if isinstance(section, config_gate.SimGate):
         return cast("Gate", driver(section, timing, belt, clock))
     return cast("Gate", driver(section, timing, clock))
 

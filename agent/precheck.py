@@ -6,7 +6,9 @@ import os
 import stat
 from pathlib import Path
 
-from agent.config import Config, ControllerGate, ReplayCamera
+from agent.config import Config
+from agent.config_camera import ReplayCamera
+from agent.config_gate import ControllerGate
 from bundle.archive import Archive, open_archive
 from bundle.errors import BundleError
 

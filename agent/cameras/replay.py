@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import config
+from agent import config, config_camera
 from agent.cameras.pace import FramePace
 from agent.clock import Clock
 from agent.errors import CameraError
@@ -26,7 +26,9 @@ _log = logging.getLogger(__name__)
 class ReplayCamera:
     """Shows part k's picture from its trigger on, until three quarters of the pitch are over."""
 
-    def __init__(self, section: config.ReplayCamera, belt: config.Belt, clock: Clock) -> None:
+    def __init__(
+        self, section: config_camera.ReplayCamera, belt: config.Belt, clock: Clock
+    ) -> None:
         self._section = section
         self._seed = belt.seed
         self._clock = clock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import config
+from agent import config, config_camera
 from agent.cameras.pace import FramePace
 from agent.clock import Clock
 from agent.errors import CameraError
@@ -24,7 +24,7 @@ _CREEP = 0.02  # how far it moves while it rests, as a share of the picture
 class SimCamera:
     """Shows the belt's latest part, centred when it meets the photo-eye, else the empty belt."""
 
-    def __init__(self, section: config.SimCamera, belt: config.Belt, clock: Clock) -> None:
+    def __init__(self, section: config_camera.SimCamera, belt: config.Belt, clock: Clock) -> None:
         self._frame_rate = section.frame_rate
         self._clock = clock
         self._belt = Belt(**belt.model_dump())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.config import Config, ReplayCamera, SimCamera
+from agent.config import Config
+from agent.config_camera import ReplayCamera, SimCamera
 from agent.picture_folder import replay_order
 from bundle.manifest import Manifest
 

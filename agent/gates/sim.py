@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import agent
-from agent import config
+from agent import config, config_gate
 from agent.clock import Clock
 from agent.errors import GateError
 from agent.gates.controller import ControllerGate
@@ -34,7 +34,7 @@ class SimGate:
     """
 
     def __init__(
-        self, section: config.SimGate, timing: config.Timing, belt: config.Belt, clock: Clock
+        self, section: config_gate.SimGate, timing: config.Timing, belt: config.Belt, clock: Clock
     ) -> None:
         self._section = section
         self._timing = timing
@@ -43,7 +43,7 @@ class SimGate:
         # The controller makes and removes this folder, so that it goes even if we are killed.
         folder = f"linewarden-gate-{secrets.token_hex(8)}"
         self.link = Path(tempfile.gettempdir()) / folder / "gate"
-        told = config.ControllerGate(
+        told = config_gate.ControllerGate(
             driver="controller", port=str(self.link), debounce_ms=section.debounce_ms
         )
         self._gate = ControllerGate(told, timing, clock)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.config import ControllerGate, Timing
+from agent.config import Timing
+from agent.config_gate import ControllerGate
 from agent.gates.codes import Wiring
 from agent.gates.messages import Config, Ping
 from agent.gates.wire import encode_frame

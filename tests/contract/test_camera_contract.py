@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agent import config, drivers
+from agent import config, config_camera, drivers
 from agent.clock import ManualClock
 from agent.errors import CameraError
 
@@ -19,11 +19,11 @@ BELT = config.Belt(rate_per_s=20.0, start_ns=10**9)
 def section(request, tmp_path):
     """The configuration of each driver."""
     if request.param == "sim":
-        return config.SimCamera(driver="sim", frame_rate=FRAME_RATE, deck=2)
+        return config_camera.SimCamera(driver="sim", frame_rate=FRAME_RATE, deck=2)
     for number in range(4):
         pixels = np.random.default_rng(number).integers(0, 255, (48, 64)).astype(np.uint8)
         cv2.imwrite(str(tmp_path / f"{number}.png"), pixels)
-    return config.ReplayCamera(driver="replay", folder=str(tmp_path), frame_rate=FRAME_RATE)
+    return config_camera.ReplayCamera(driver="replay", folder=str(tmp_path), frame_rate=FRAME_RATE)
 
 
 @pytest.fixture

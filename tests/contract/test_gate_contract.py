@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
 
-from agent import config
+from agent import config, config_gate
 from agent.drivers import GATES, open_gate
 from agent.ports import Gate
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
@@ -23,7 +23,7 @@ def gate(request, tmp_path):
     options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND}
     if request.param == "sim":
         belt = config.Belt(rate_per_s=15.0, jitter=0.2, **options)
-        driver = open_gate(config.SimGate(driver="sim"), TIMING, belt, CLOCK)
+        driver = open_gate(config_gate.SimGate(driver="sim"), TIMING, belt, CLOCK)
         yield driver
         driver.close()
     elif request.param == "controller":

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent import config
+from agent import config, config_gate
 from agent.clock import SystemClock
 from agent.records import GateNotice, GateOutcome, PassOrder, Trigger
 from agent.sim.judge import judge, read_record
@@ -82,9 +82,9 @@ class GateProcess:
         lines = map(json.loads, self.record.read_text().splitlines())
         return [line["at_ns"] for line in lines if line.get("event") == name]
 
-    def section(self) -> config.ControllerGate:
+    def section(self) -> config_gate.ControllerGate:
         """Return the configuration of a driver for it."""
-        return config.ControllerGate(driver="controller", port=str(self.link))
+        return config_gate.ControllerGate(driver="controller", port=str(self.link))
 
 
 class Host:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config
+from agent import config, config_camera
 from agent.cameras.replay import ReplayCamera
 from agent.clock import ManualClock
 from agent.errors import CameraError
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 
 def _camera(folder, belt, clock, order="shuffled", frame_rate=120.0):
-    section = config.ReplayCamera(
+    section = config_camera.ReplayCamera(
         driver="replay", folder=str(folder), order=order, frame_rate=frame_rate
     )
     return ReplayCamera(section, belt, clock)

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config
+from agent import config, config_camera
 from agent.cameras.sim import SimCamera, displacement
 from agent.clock import ManualClock
 from agent.errors import CameraError
 from agent.sim.belt import Belt
 from agent.sim.deck import Deck
 
-SECTION = config.SimCamera(driver="sim", deck=4, defect_share=0.5)
+SECTION = config_camera.SimCamera(driver="sim", deck=4, defect_share=0.5)
 BELT = config.Belt(rate_per_s=10.0, start_ns=1_000_000_000, parts=8)
 
 

@@ -10,16 +10,17 @@ import threading
 
 from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, in_order, wait_for
 
-from agent import config
+from agent import config_gate
 from agent.gates.controller import ControllerGate
 from agent.records import PassOrder, Trigger
 
 HOST_PROGRAM = """
 import sys
 from gate_process import CLOCK, TIMING, Host
-from agent import config
+from agent import config_gate
 from agent.gates.controller import ControllerGate
-gate = ControllerGate(config.ControllerGate(driver="controller", port=sys.argv[1]), TIMING, CLOCK)
+section = config_gate.ControllerGate(driver="controller", port=sys.argv[1])
+gate = ControllerGate(section, TIMING, CLOCK)
 gate.open()
 host = Host(gate)
 host.serve(lambda: len(host.passed) >= 3)
@@ -30,7 +31,7 @@ host.serve(lambda: False)
 
 def driver(port):
     """Return a driver for a port, not open."""
-    section = config.ControllerGate(driver="controller", port=str(port))
+    section = config_gate.ControllerGate(driver="controller", port=str(port))
     return ControllerGate(section, TIMING, CLOCK)
 
 

@@ -10,14 +10,14 @@ import tty
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
 
-from agent import config
+from agent import config_gate
 from agent.errors import GateError
 from agent.gates.controller import ControllerGate
 
 
 def driver(port):
     """Return a driver for a port, not open."""
-    section = config.ControllerGate(driver="controller", port=str(port))
+    section = config_gate.ControllerGate(driver="controller", port=str(port))
     return ControllerGate(section, TIMING, CLOCK)
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, Host, in_order
 
-from agent import config
+from agent import config, config_gate
 from agent.errors import GateError
 from agent.gates import sim
 from agent.gates.sim import SimGate
@@ -21,10 +21,10 @@ from agent.sim.judge import read_record
 OWNER = """
 import sys
 from gate_process import CLOCK, TIMING
-from agent import config
+from agent import config, config_gate
 from agent.gates import sim
 from agent.gates.sim import SimGate
-gate = SimGate(config.SimGate(driver="sim"), TIMING, config.Belt(), CLOCK)
+gate = SimGate(config_gate.SimGate(driver="sim"), TIMING, config.Belt(), CLOCK)
 gate.open()
 print(gate.pid, gate.link, flush=True)
 gate.poll(600.0)
@@ -34,7 +34,7 @@ gate.poll(600.0)
 def sim_gate(record="", **belt):
     """Return a driver, not open, on a belt which begins when it will be."""
     options = {"rate_per_s": 15.0, "jitter": 0.2, "start_ns": CLOCK.now_ns() + 2 * SECOND, **belt}
-    section = config.SimGate(driver="sim", record=str(record))
+    section = config_gate.SimGate(driver="sim", record=str(record))
     return SimGate(section, TIMING, config.Belt(**options), CLOCK)
 
 
