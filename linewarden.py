@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from agent.errors import AgentError
 from bundle.errors import BundleError
+from deploy.errors import DeployError
 from export.errors import ExportError
 from training.errors import TrainingError
 
@@ -26,13 +27,18 @@ COMMANDS = {
     "evaluate": ("training.commands.evaluate:evaluate", "Say how good a run or a bundle is."),
     "compare": ("training.commands.compare:compare", "Set runs beside one another and the paper."),
     "export": ("export.cli:export", "Turn a run into an int8 bundle for the device."),
-    "bench": ("agent.bench:bench", "Measure a bundle's latency and size on this machine."),
+    "bench": ("agent.bench.command:bench", "Measure a bundle's latency and size on this machine."),
     "run": ("agent.cli:run", "Run the agent: what systemd starts on the device."),
+    "camera": ("agent.camera_command:camera", "See what the camera sees; focus it."),
     "check-config": ("agent.cli:check_config", "Say what is wrong with a configuration."),
+    "keygen": ("deploy.commands.keygen:keygen", "Make a pair of keys to sign bundles with."),
+    "sign": ("deploy.commands.sign:sign", "Sign a bundle."),
+    "verify": ("deploy.commands.verify:verify", "Say whether a bundle is whole and trusted."),
+    "trust": ("deploy.commands.trust:trust", "List, add, revoke or remove trusted keys."),
     "render": ("agent.sim.cli:render", "Draw castings: pictures to train the demo's model on."),
 }
 
-OUR_ERRORS = (AgentError, BundleError, ExportError, TrainingError)
+OUR_ERRORS = (AgentError, BundleError, DeployError, ExportError, TrainingError)
 
 
 class LazyGroup(TyperGroup):
@@ -86,8 +92,11 @@ def _root_command() -> Any:
 
 def _load_command(name: str) -> Any:
     module, function = COMMANDS[name][0].split(":")
+    target = getattr(importlib.import_module(module), function)
+    if isinstance(target, typer.Typer):  # a command with commands of its own
+        return get_command(target)
     app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command(name)(getattr(importlib.import_module(module), function))
+    app.command(name)(target)
     return get_command(app)
 
 

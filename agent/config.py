@@ -11,7 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from agent.config_base import PathText, Section, TopicLevel
 from agent.config_camera import CameraSection, ReplayCamera
 from agent.config_faults import first_fault
-from agent.config_gate import GateSection, SimGate
+from agent.config_gate import GateSection, RelaySection, SimGate
+from agent.config_quality import Quality
+from agent.config_trigger import CommandTrigger, TriggerSection
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -141,17 +143,37 @@ class Config(Section):
     model: Model
     timing: Timing = Timing()
     gate: GateSection
+    trigger: TriggerSection | None = None
     ledger: Ledger
     mqtt: Mqtt = Mqtt()
+    quality: Quality = Quality()
 
     @model_validator(mode="after")
-    def _bounce(self) -> Config:
-        if self.gate.debounce_ms > self.timing.min_pitch_ms:
+    def _gate_fits(self) -> Config:
+        gate, timing = self.gate, self.timing
+        if isinstance(gate, RelaySection):
+            self._check_relay(gate)
+        elif self.trigger is not None:
+            raise ValueError("section [trigger]: this gate has a photo-eye of its own; remove it")
+        elif gate.debounce_ms > timing.min_pitch_ms:
             raise ValueError(
-                f"gate.debounce_ms {self.gate.debounce_ms:g} is longer than timing.min_pitch_ms "
-                f"{self.timing.min_pitch_ms:g}: two parts would count as one"
+                f"gate.debounce_ms {gate.debounce_ms:g} is longer than timing.min_pitch_ms "
+                f"{timing.min_pitch_ms:g}: two parts would count as one"
             )
         return self
+
+    def _check_relay(self, gate: RelaySection) -> None:
+        timing = self.timing
+        if self.trigger is None:
+            raise ValueError(f"gate.driver {gate.driver} sees no parts: add a section [trigger]")
+        clash = gate.clash(
+            delay_ms=timing.delay_ms,
+            guard_ms=timing.guard_ms,
+            command_ms=timing.command_ms,
+            min_pitch_ms=timing.min_pitch_ms,
+        )
+        if clash:
+            raise ValueError(clash)
 
 
 def read_config(path: Path) -> Config:
@@ -218,14 +240,21 @@ def _resolved(config: Config, folder: Path) -> Config:
     gate = config.gate
     if isinstance(gate, SimGate):
         gate = gate.model_copy(update={"record": place(gate.record)})
+    trigger = config.trigger
+    if isinstance(trigger, CommandTrigger):
+        trigger = trigger.model_copy(update={"pipe": place(trigger.pipe)})
     mqtt = config.mqtt
     secrets = {"password_file": place(mqtt.password_file), "ca_file": place(mqtt.ca_file)}
     return config.model_copy(
         update={
             "camera": camera,
             "gate": gate,
+            "trigger": trigger,
             "model": config.model.model_copy(update={"bundle": place(config.model.bundle)}),
             "ledger": config.ledger.model_copy(update={"folder": place(config.ledger.folder)}),
             "mqtt": mqtt.model_copy(update=secrets),
+            "quality": config.quality.model_copy(
+                update={"reference": place(config.quality.reference)}
+            ),
         }
     )

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+# Sections with a class for each driver; keys of their own are never called like one.
+_UNIONS = frozenset({"camera", "gate", "trigger"})
+_DRIVERS = frozenset(
+    {"replay", "sim", "v4l2", "pipe", "controller", "modbus", "lcus", "line", "interval", "command"}
+)
+
 
 def first_fault(error: ValidationError, known: Sequence[str]) -> str:
     """Return the fault that says most, as one line with key, value and bound.
@@ -18,8 +24,8 @@ def first_fault(error: ValidationError, known: Sequence[str]) -> str:
     fault = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     # The name of the chosen driver stands in the place of a union's fault: it is no key.
     place = [str(step) for step in fault["loc"]]
-    drivers = {"replay", "sim", "controller"}
-    place = [step for i, step in enumerate(place) if not (i == 1 and step in drivers)]
+    if place and place[0] in _UNIONS and place[1:2] and place[1] in _DRIVERS:
+        del place[1]
     key = ".".join(place) or "the file"
     if fault["type"] == "extra_forbidden":
         return f"unknown key {key}{_nearest(place, known)}"

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import Any, cast
 
-from agent import config, config_camera, config_gate
+from agent import config, config_camera, config_gate, config_trigger
 from agent.clock import Clock
+from agent.errors import ConfigError
 from agent.ports import Camera, Engine, Gate
 
 CAMERAS = {
+    "pipe": "agent.cameras.pipe:PipeCamera",
     "replay": "agent.cameras.replay:ReplayCamera",
     "sim": "agent.cameras.sim:SimCamera",
+    "v4l2": "agent.cameras.v4l2:V4l2Camera",
 }
 ENGINES = {
     "litert": "agent.engines.litert:LitertEngine",
@@ -20,11 +23,23 @@ GATES = {
     "controller": "agent.gates.controller:ControllerGate",
     "sim": "agent.gates.sim:SimGate",
 }
+RELAYS = {
+    "lcus": "agent.gates.lcus:LcusRelay",
+    "line": "agent.gates.line:LineRelay",
+    "modbus": "agent.gates.modbus:ModbusRelay",
+}
+TRIGGERS = {
+    "command": "agent.triggers.command:CommandTrigger",
+    "interval": "agent.triggers.interval:IntervalTrigger",
+}
 
 
 def open_camera(section: config_camera.CameraSection, belt: config.Belt, clock: Clock) -> Camera:
     """Return the configured camera, not yet open."""
-    return cast("Camera", _load(CAMERAS[section.driver])(section, belt, clock))
+    driver = _load(CAMERAS[section.driver])
+    if isinstance(section, (config_camera.ReplayCamera, config_camera.SimCamera)):
+        return cast("Camera", driver(section, belt, clock))
+    return cast("Camera", driver(section, clock))
 
 
 def open_engine(driver: str, model: bytes, threads: int) -> Engine:
@@ -33,13 +48,34 @@ def open_engine(driver: str, model: bytes, threads: int) -> Engine:
 
 
 def open_gate(
-    section: config_gate.GateSection, timing: config.Timing, belt: config.Belt, clock: Clock
+    section: config_gate.GateSection,
+    timing: config.Timing,
+    belt: config.Belt,
+    clock: Clock,
+    trigger: config_trigger.TriggerSection | None = None,
 ) -> Gate:
-    """Return the configured gate, not yet open."""
+    """Return the configured gate, not yet open. Raises ConfigError."""
+    if isinstance(section, config_gate.RelaySection):
+        return _relay_gate(section, timing, clock, trigger)
     driver = _load(GATES[section.driver])
     if isinstance(section, config_gate.SimGate):
         return cast("Gate", driver(section, timing, belt, clock))
     return cast("Gate", driver(section, timing, clock))
+
+
+def _relay_gate(
+    section: config_gate.RelaySection,
+    timing: config.Timing,
+    clock: Clock,
+    trigger: config_trigger.TriggerSection | None,
+) -> Gate:
+    """Return a gate that times a relay itself, and hears of parts from a trigger."""
+    if trigger is None:
+        raise ConfigError(f"gate.driver {section.driver} sees no parts: add a section [trigger]")
+    pace = _load("agent.gates.bookings:Pace").of(timing, section)
+    relay = _load(RELAYS[section.driver])(section)
+    source = _load(TRIGGERS[trigger.driver])(trigger)
+    return cast("Gate", _load("agent.gates.host_timed:HostTimedGate")(relay, source, pace, clock))
 
 
 def _load(place: str) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
 from agent.config import Config
-from agent.config_camera import ReplayCamera
-from agent.config_gate import ControllerGate
+from agent.config_camera import CameraSection, PipeCamera, ReplayCamera, V4l2Camera, frame_size
+from agent.config_gate import GateSection, LcusGate, SimGate
+from agent.errors import ConfigError
+from agent.quality_shift import read_reference
 from bundle.archive import Archive, open_archive
 from bundle.errors import BundleError
 
@@ -18,16 +21,8 @@ MIN_FREE_BYTES = 64 * 1024 * 1024
 def find_faults(config: Config) -> list[str]:
     """Return every fault found, each in one sentence that says what to do."""
     faults = [*_ledger_faults(Path(config.ledger.folder)), *_bundle_faults(config)]
-    if isinstance(config.camera, ReplayCamera) and not Path(config.camera.folder).is_dir():
-        faults.append(f"camera.folder: there is no folder {config.camera.folder}")
-    if isinstance(config.gate, ControllerGate):
-        faults += _port_faults(config.gate.port)
-        if config.gate.wiring == "energise_to_reject":
-            faults_note = (
-                "gate.wiring: with energise_to_reject a gate without power lets parts through; "
-                "use energise_to_pass"
-            )
-            faults.append(faults_note)
+    faults += [*_camera_faults(config.camera), *_frame_faults(config)]
+    faults += _gate_faults(config.gate)
     for key, text in (
         ("mqtt.password_file", config.mqtt.password_file),
         ("mqtt.ca_file", config.mqtt.ca_file),
@@ -47,13 +42,70 @@ def _bundle_faults(config: Config) -> list[str]:
 
 
 def _size_faults(config: Config, archive: Archive) -> list[str]:
-    spec = archive.manifest.input
-    if config.camera.driver == "sim" and (spec.frame_width, spec.frame_height) != (300, 300):
+    spec, given = archive.manifest.input, frame_size(config.camera)
+    if given is not None and given != (spec.frame_width, spec.frame_height):
         return [
             f"model.bundle: trained on frames of {spec.frame_width}x{spec.frame_height}, the "
-            "camera gives 300x300: every part would be rejected"
+            f"camera gives {given[0]}x{given[1]}: every part would be rejected"
         ]
     return []
+
+
+def _camera_faults(camera: CameraSection) -> list[str]:
+    if isinstance(camera, ReplayCamera) and not Path(camera.folder).is_dir():
+        return [f"camera.folder: there is no folder {camera.folder}"]
+    if isinstance(camera, PipeCamera) and not camera.shell and not shutil.which(camera.command[0]):
+        return [f"camera.command: there is no program {camera.command[0]}: install it"]
+    if isinstance(camera, V4l2Camera):
+        if not Path(camera.device).exists():
+            return [f"camera.device: there is no {camera.device}; look into /dev/v4l/by-id"]
+        if camera.exposure_us is None:
+            return [
+                "camera.exposure_us is not set: the camera's own automatic would change the "
+                "pictures; set what the model was trained with"
+            ]
+    return []
+
+
+def _frame_faults(config: Config) -> list[str]:
+    """Return what keeps a frame from falling into a part's time at the camera, or from use."""
+    faults, timing = [], config.timing
+    period_ms = 1000 / config.camera.frame_rate
+    if period_ms > timing.frame_within_ms:
+        faults.append(
+            f"timing.frame_within_ms {timing.frame_within_ms:g}: frames are {period_ms:.1f} ms "
+            "apart, so some parts would have none: raise it or camera.frame_rate"
+        )
+    if isinstance(config.camera, PipeCamera):
+        latency_ms = config.camera.latency_ms
+        if latency_ms > timing.frame_arrives_ms:
+            faults.append(
+                f"camera.latency_ms {latency_ms:g} is longer than timing.frame_arrives_ms "
+                f"{timing.frame_arrives_ms:g}: every frame would come too late"
+            )
+    try:
+        read_reference(config.quality)
+    except ConfigError as error:
+        faults.append(str(error))
+    return faults
+
+
+def _gate_faults(gate: GateSection) -> list[str]:
+    if isinstance(gate, SimGate):
+        return []
+    faults = _port_faults(gate.port)
+    if isinstance(gate, LcusGate):
+        if not gate.held:
+            faults.append(
+                "gate.held: this relay stays as a killed agent left it, and then lets parts "
+                "through; set held = true where the actuator stands being powered at rest"
+            )
+    elif gate.wiring == "energise_to_reject":
+        faults.append(
+            "gate.wiring: with energise_to_reject a gate without power lets parts through; "
+            "use energise_to_pass"
+        )
+    return faults
 
 
 def _ledger_faults(folder: Path) -> list[str]:

@@ -29,7 +29,14 @@ class Reason(str, Enum):
     LATE = "late"  # the verdict came after the part's cut-off
     NO_FRAME = "no_frame"  # no frame was taken within the part's time at the camera
     CAMERA_LOST = "camera_lost"
-    FRAME = "frame"  # black, saturated or of the wrong size
+    CAMERA_FROZEN = "camera_frozen"  # the same picture again and again
+    BLACK = "black"  # the lens is covered or the lamp off
+    SATURATED = "saturated"  # light shines into the lens
+    DAMAGED = "damaged"  # the lower part of the picture is missing
+    BLANK = "blank"  # the picture shows nothing at all
+    BLURRED = "blurred"
+    SHIFTED = "shifted"  # the camera, or the mark it looks at, was moved
+    FRAME = "frame"  # of the wrong size
     ENGINE = "engine"  # the model failed on this picture
     OVERLOAD = "overload"  # more parts than can be judged
     NOT_READY = "not_ready"  # no model has passed its self-test yet

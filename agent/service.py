@@ -24,6 +24,8 @@ from agent.mailbox import NeverLose, NewestWins
 from agent.notify import Notifier
 from agent.pictures import PictureStore
 from agent.ports import Engine, Publisher
+from agent.quality import FrameQuality, FrozenWatch
+from agent.quality_shift import read_reference
 from agent.records import Committed, Event, Judged, Part, ToRecorder
 from agent.reporter import Condition, Reporter
 from agent.schedule import Timing
@@ -78,7 +80,11 @@ class Service:
         self._model: ActiveModel | None = None
         self._started = self._stopping = False
         self.tally = Tally()
-        _check_bundle(Path(config.model.bundle))
+        self._quality = FrameQuality(
+            config.quality,
+            _check_bundle(Path(config.model.bundle)),
+            read_reference(config.quality),
+        )
         self._ledger = _open_ledger(Path(config.ledger.folder), clock)
         try:
             self._build()
@@ -90,7 +96,7 @@ class Service:
         config, clock = self._config, self._clock
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
         self._publisher = _open_publisher(config, self._reporter)
-        self._gate = open_gate(config.gate, config.timing, config.belt, clock)
+        self._gate = open_gate(config.gate, config.timing, config.belt, clock, config.trigger)
         timing = Timing.from_config(config.timing)
         self._boxes = self._build_boxes(timing)
         self.lanes = self._build_lanes(timing, self._boxes)
@@ -187,7 +193,7 @@ class Service:
                 signed=False,  # signatures are not verified yet
             ),
             gate=recorder.disk_fault or self.lanes.gate.state,
-            camera="up" if self.lanes.capture.up else "camera_lost",
+            camera="up" if self.lanes.capture.up else self.lanes.capture.fault.value,
             broker=self._publisher.fault if self._publisher else "",
         )
 
@@ -210,13 +216,16 @@ class Service:
     def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
         config, clock = self._config, self._clock
         camera = open_camera(config.camera, config.belt, clock)
-        capture = CaptureLane(camera, boxes.frames, boxes.recorder.put, clock)
+        after = config.quality.frozen_after if config.camera.has_noise else 0
+        watch = FrozenWatch(after, config.quality.frozen_levels)
+        capture = CaptureLane(camera, boxes.frames, boxes.recorder.put, clock, watch)
         inspection = InspectionLane(
             boxes.parts,
             boxes.frames,
             boxes.judged,
             lambda: self._model,
-            lambda: capture.up,
+            lambda: capture.fault,
+            self._quality,
             timing,
             round(config.timing.frame_arrives_ms * 1e6),
             clock,
@@ -291,9 +300,10 @@ def _open_ledger(folder: Path, clock: Clock) -> Ledger:
     return open_ledger(folder, clock)
 
 
-def _check_bundle(path: Path) -> None:
-    """Refuse to start with a bundle that is no bundle: that is a mistake, not a fault."""
+def _check_bundle(path: Path) -> tuple[int, int, int, int] | None:
+    """Return the region of interest; refuse to start with a bundle that is none."""
     try:
-        open_archive(path)
+        region = open_archive(path).manifest.input.region
     except BundleError as error:
         raise ModelError(str(error)) from error
+    return None if region is None else (region.x, region.y, region.width, region.height)

@@ -43,7 +43,7 @@ class ActiveModel:
         self._engine = engine
         self._clock = clock
         self.title = archive.title
-        self.signed = archive.signature is not None
+        self.signed = bool(archive.signers)
 
     @property
     def manifest(self) -> Manifest:

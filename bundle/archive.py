@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from bundle.container import MAX_ARCHIVE_BYTES, read_container, write_container
 from bundle.errors import ArchiveError, BundleError
 from bundle.manifest import Entry, Manifest, manifest_bytes, parse_manifest
+from bundle.signature import Keyring, parse_signatures, sign_manifest, verify_manifest
 
 MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.tflite"
-SIGNATURE_BYTES = 64  # Ed25519, RFC 8032
 
 _NAMES = {MANIFEST, SIGNATURE, MODEL, "card.json", "card.html", "golden/expected.json"}
 _GOLDEN_FRAME = re.compile(r"golden/frame-(0[0-9]|1[0-5])\.png")
@@ -22,12 +24,17 @@ _GOLDEN_FRAME = re.compile(r"golden/frame-(0[0-9]|1[0-5])\.png")
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """An opened bundle, all hashes checked. `signature` is there when the bundle is signed."""
+    """An opened bundle, all hashes checked.
+
+    `signature` is what the bundle says of itself; `signers` are the trusted keys that were found
+    to have signed it, none where the caller named nobody to trust.
+    """
 
     manifest: Manifest
     contents: Mapping[str, bytes]
     signature: bytes | None
     size: int
+    signers: tuple[str, ...] = ()
 
     @property
     def model(self) -> bytes:
@@ -65,42 +72,75 @@ def write_archive(path: Path, manifest: Manifest, contents: Mapping[str, bytes])
     data = write_container(ordered)
     parse_archive(data)  # what is written can be read again, or is not written
     try:
-        _replace_durably(path, data)
+        replace_durably(path, data)
     except OSError as error:
         raise ArchiveError(f"cannot write {path}: {error.strerror}") from error
     return filled
 
 
-def open_archive(path: Path) -> Archive:
-    """Read a bundle and check everything but its signature.
+def sign_archive(data: bytes, private: Ed25519PrivateKey) -> bytes:
+    """Return a whole bundle with one more signature. Raises BundleError."""
+    archive = parse_archive(data)  # nobody signs what is damaged
+    manifest = read_container(data, is_allowed)[MANIFEST]
+    signature = sign_manifest(manifest, private, archive.signature)
+    rest = {name: archive.contents[name] for name in sorted(archive.contents)}
+    return write_container({**_opening(manifest, signature), **rest})
 
-    Raises ArchiveError or ManifestError with one line for a technician.
+
+def open_archive(
+    path: Path, trust: Keyring | None = None, *, allow_unsigned: bool = False
+) -> Archive:
+    """Read a bundle and check everything; its signature where the caller says whom to `trust`.
+
+    Raises ArchiveError, ManifestError or SignatureError with one line for a technician.
     """
+    data = read_bundle(path)
+    try:
+        return parse_archive(data, trust, allow_unsigned=allow_unsigned)
+    except BundleError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def read_bundle(path: Path) -> bytes:
+    """Return the bytes of a bundle, unchecked but for their number. Raises ArchiveError."""
     try:
         size = path.stat().st_size
         if size > MAX_ARCHIVE_BYTES:
             raise ArchiveError(f"{path} has {size} bytes; a bundle has at most {MAX_ARCHIVE_BYTES}")
         with path.open("rb") as file:
-            data = file.read(MAX_ARCHIVE_BYTES + 1)
+            return file.read(MAX_ARCHIVE_BYTES + 1)
     except OSError as error:
         raise ArchiveError(f"cannot read the bundle {path}: {error.strerror}") from error
-    try:
-        return parse_archive(data)
-    except BundleError as error:
-        raise type(error)(f"{path}: {error}") from error
 
 
-def parse_archive(data: bytes) -> Archive:
-    """Check the bytes of a bundle. Raises ArchiveError or ManifestError."""
+def parse_archive(
+    data: bytes, trust: Keyring | None = None, *, allow_unsigned: bool = False
+) -> Archive:
+    """Check the bytes of a bundle; `trust` and `allow_unsigned` as in `verify_manifest`.
+
+    Raises ArchiveError, ManifestError or SignatureError.
+    """
     contents = read_container(data, is_allowed)
     if MANIFEST not in contents or MODEL not in contents:
         raise ArchiveError(f"the bundle lacks {MANIFEST} or {MODEL}")
-    signature = contents.pop(SIGNATURE, None)
-    if signature is not None and len(signature) != SIGNATURE_BYTES:
-        raise ArchiveError(f"{SIGNATURE} has {len(signature)} bytes, not {SIGNATURE_BYTES}")
-    manifest = parse_manifest(contents.pop(MANIFEST))
+    order = list(contents)
+    signature, text = contents.pop(SIGNATURE, None), contents.pop(MANIFEST)
+    # The signature comes first: nothing of an untrusted bundle is parsed further.
+    signers: tuple[str, ...] = ()
+    if trust is not None:
+        signers = verify_manifest(text, signature, trust, allow_unsigned=allow_unsigned)
+    elif signature is not None:
+        parse_signatures(signature)
+    manifest = parse_manifest(text)
     _check_entries(manifest, contents)
-    return Archive(manifest, contents, signature, len(data))
+    if order != [*_opening(text, signature), *sorted(contents)]:
+        raise ArchiveError("the bundle's entries are out of order: it was changed; get it again")
+    return Archive(manifest, contents, signature, len(data), signers)
+
+
+def _opening(manifest: bytes, signature: bytes | None) -> dict[str, bytes]:
+    """Return the entries that stand before all others."""
+    return {MANIFEST: manifest} | ({} if signature is None else {SIGNATURE: signature})
 
 
 def _check_entries(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
@@ -120,8 +160,8 @@ def _check_entries(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
             raise ArchiveError(f"{name} has another size than the manifest says")
 
 
-def _replace_durably(path: Path, data: bytes) -> None:
-    """Replace a file so that a power cut leaves the old or the new one, whole."""
+def replace_durably(path: Path, data: bytes) -> None:
+    """Replace a file so that a power cut leaves the old or the new one, whole. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:

@@ -25,3 +25,7 @@ class FrameError(BundleError, ValueError):
 
 class ScoreError(BundleError, ValueError):
     """The model's output is not a score that may decide about a part."""
+
+
+class SignatureError(BundleError):
+    """The bundle may not be trusted, or a key cannot be used."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
+from export.against import StepRow, Way
 from export.folds import Folds, Spread
 from export.interval import Share
 from export.latency import Latency
@@ -43,6 +44,8 @@ class Card:
     calibration: str
     parity: ParityReport
     folds: Folds | None
+    way: Way | None
+    macs: int
     latency: Latency | None
     data: str
     note: str
@@ -68,7 +71,8 @@ def _page(card: Card) -> str:
     parts = [
         f"<h1>{title}</h1>",
         _outcome(card.parity),
-        *_folds_section(card.folds),
+        *_folds_section(card.folds, pruned=card.way is not None),
+        *_way_section(card.way),
         "<h2>Model</h2>",
         _table(_model_rows(card)),
         "<h2>Float against int8</h2>",
@@ -93,15 +97,16 @@ def _outcome(parity: ParityReport) -> str:
     return f'<p class="bad">{text}</p>'
 
 
-def _folds_section(folds: Folds | None) -> list[str]:
+def _folds_section(folds: Folds | None, *, pruned: bool) -> list[str]:
     """Return what to expect of new parts; it stands first, being what a plant asks."""
     if folds is None:
         return []
     rows = [(name, _spread(spread)) for name, spread in
             (("accuracy", folds.accuracy), ("recall", folds.recall))]  # fmt: skip
+    network = "The network before it was pruned, trained" if pruned else "Trained"
     text = (
-        f"Trained in the same way {folds.folds} times, each time tested on other parts that it had "
-        f"not seen (part-safe split, seed {folds.seed}); float, at a score of one half. Expect "
+        f"{network} in the same way {folds.folds} times, each time tested on other parts that it "
+        f"had not seen (part-safe split, seed {folds.seed}); float, at a score of one half. Expect "
         "another lot of parts within the interval; with so few lots it is wide."
     )
     return ["<h2>New parts</h2>", f"<p>{escape(text)}</p>", _table(rows)]
@@ -110,6 +115,59 @@ def _folds_section(folds: Folds | None) -> list[str]:
 def _spread(spread: Spread) -> str:
     each = ", ".join(f"{value:.2%}" for value in spread.values)
     return f"mean {spread.mean:.2%}; 95 % {spread.low:.2%} to {spread.high:.2%}; by fold {each}"
+
+
+def _way_section(way: Way | None) -> list[str]:
+    """Return what pruning cost and gave, step by step."""
+    if way is None:
+        return []
+    text = (
+        f"Judged on {way.judged_on}; the models ran in turn on this machine. Accuracy and other "
+        "answers than the full float model's are at one half, escapes at each model's own "
+        "thresholds."
+    )
+    titles = ("model", "pixels", "MMAC", "size", "p50 at 1 / 2 / 4 threads", "accuracy",
+              "defective passed", "other answers")  # fmt: skip
+    faster = (
+        f"{way.ratio(0):.1f} times faster than the full float model, {way.ratio(1):.1f} times "
+        "faster than the full int8 model, on one thread."
+    )
+    return [
+        "<h2>From the full model to this one</h2>",
+        f"<p>{escape(text)}</p>",
+        _grid(titles, [_way_cells(row) for row in way.rows]),
+        f"<p>{escape(faster)}</p>",
+        *_cuts_table(way),
+    ]
+
+
+def _cuts_table(way: Way) -> list[str]:
+    titles = ("step", "pixels", "parameters", "MMAC", "int8 p50", "right at validation")
+    rows = [
+        (
+            cut.step,
+            str(cut.size),
+            f"{cut.parameters:,}",
+            f"{cut.macs / 1e6:.1f}",
+            f"{cut.int8_ms:.2f} ms",
+            "-" if cut.validation_accuracy is None else f"{cut.validation_accuracy:.2%}",
+        )
+        for cut in way.cuts
+    ]
+    return ["<h3>Each step, float at validation</h3>", _grid(titles, rows)]
+
+
+def _way_cells(row: StepRow) -> Sequence[str]:
+    return (
+        row.name,
+        str(row.size),
+        f"{row.macs / 1e6:.1f}",
+        f"{row.model_bytes / 1e6:.2f} MB",
+        " / ".join(f"{ms:.2f}" for ms in row.p50_ms.values()) + " ms",
+        f"{row.accuracy.value:.2%} ({row.accuracy.low:.2%} to {row.accuracy.high:.2%})",
+        f"{row.escapes.count} of {row.escapes.total}",
+        f"{row.disagreements.count} of {row.disagreements.total}",
+    )
 
 
 def _model_rows(card: Card) -> list[tuple[str, str]]:
@@ -121,6 +179,7 @@ def _model_rows(card: Card) -> list[tuple[str, str]]:
         ("labels", f"{', '.join(card.labels)}; defective: {', '.join(card.defective)}"),
         ("rejected from", f"{card.reject_at:.4f}; rechecked from {card.recheck_at:.4f}"),
         ("thresholds chosen", card.thresholds_chosen),
+        ("multiply-accumulates", f"{card.macs / 1e6:.1f} million for one picture"),
         ("size", f"{card.int8_bytes:,} bytes; float {card.float_bytes:,} bytes"),
         ("operators, all int8", operators),
         ("calibration", card.calibration),
@@ -188,3 +247,10 @@ def _interval(one: Share) -> str:
 def _table(rows: Iterable[Sequence[str]]) -> str:
     cells = (f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
     return f"<table>{''.join(cells)}</table>"
+
+
+def _grid(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
+    lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<table><tr>{head}</tr>{body}</table>"

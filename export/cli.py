@@ -22,7 +22,22 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="The run's data: calibrates, and compares float with int8.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to make the model small: int8.")] = "int8",
+    recipe: Annotated[
+        str, typer.Option(help="How to make the model small: int8, or pruned-int8.")
+    ] = "int8",
+    max_latency: Annotated[
+        float | None,
+        typer.Option(help="pruned-int8: the most accurate that takes so many milliseconds here."),
+    ] = None,
+    min_accuracy: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=100.0, help="pruned-int8: the fastest that is right in so many percent."
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="pruned-int8: one hasty step, to try the command.")
+    ] = False,
     name: Annotated[str | None, typer.Option(help="Name of the model; else its network's.")] = None,
     version: Annotated[str, typer.Option(help="Version of the model.")] = "0.1.0",
     release: Annotated[int, typer.Option(min=1, help="Grows with each release.")] = 1,
@@ -32,7 +47,7 @@ def export(
     note: Annotated[str, typer.Option(help="Licence or purpose, for the card.")] = "",
     max_drop: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Points of accuracy int8 may lose.")
-    ] = 0.3,
+    ] = 0.1,
     escape_rate: Annotated[
         float | None,
         typer.Option(
@@ -79,10 +94,13 @@ def export(
         note=note,
         force=force,
         bound=max_drop / 100.0,
-        now_ns=time.perf_counter_ns if latency else None,
+        now_ns=time.perf_counter_ns if latency or recipe != "int8" else None,
         escape_rate=escape_rate,
         max_escape_rate=max_escape_rate,
         folds=tuple(fold or ()),
+        max_latency_ms=max_latency,
+        min_accuracy=None if min_accuracy is None else min_accuracy / 100.0,
+        quick=quick,
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)
@@ -130,6 +148,11 @@ def _summary(exported: Exported, out: Path) -> str:
     ]
     if not card.parity.passed:
         lines.append(f"FORCED: {card.parity.failure}")
+    if card.way is not None:
+        lines.append(
+            f"pruned: {card.way.ratio(0):.1f} times faster than the full float model, "
+            f"{card.way.ratio(1):.1f} times faster than the full int8 model"
+        )
     ratio = card.float_bytes / card.int8_bytes
     lines.append(
         f"model {card.int8_bytes / 1e6:.2f} MB, {ratio:.1f} times smaller than float; "

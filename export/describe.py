@@ -9,6 +9,7 @@ from importlib import metadata
 from pydantic import ValidationError
 
 from bundle.manifest import InputSpec, Manifest, OutputSpec, first_fault
+from export.against import Way
 from export.card import Card
 from export.errors import ExportError
 from export.folds import Folds
@@ -22,12 +23,13 @@ _TOOLS = ("linewarden", "tensorflow", "keras", "ai-edge-litert", "opencv-python-
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The same network as two flatbuffers, and how the second was made."""
+    """The same network as two flatbuffers, how the second was made, and its MACs for a picture."""
 
     exact: bytes
     int8: bytes
     facts: QuantizedFacts
     calibration: str
+    macs: int
 
 
 def draft_manifest(
@@ -66,6 +68,7 @@ def describe_bundle(
     parity: ParityReport,
     latency: Latency | None,
     folds: Folds | None,
+    way: Way | None = None,
 ) -> Card:
     """Return the report card."""
     return Card(
@@ -86,6 +89,8 @@ def describe_bundle(
         calibration=models.calibration,
         parity=parity,
         folds=folds,
+        way=way,
+        macs=models.macs,
         latency=latency,
         data=f"{manifest.data.pictures} pictures, fingerprint {manifest.data.fingerprint}",
         note=manifest.data.note,

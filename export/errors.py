@@ -38,3 +38,11 @@ class ParityError(ExportError):
 
 class GoldenFramesError(ExportError):
     """There are no pictures for the golden frames."""
+
+
+class SlimError(ExportError):
+    """Channels cannot be taken out of this network, or not in this way."""
+
+
+class BudgetError(ExportError):
+    """What is asked of the small network, time or accuracy, cannot be reached."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from bundle.archive import MODEL, write_archive
 from bundle.golden import make_golden
 from bundle.manifest import Manifest
-from bundle.prepare import Pixels, prepare_frame
+from bundle.prepare import Pixels
+from export.against import Side, Way, describe_way
 from export.calibration import calibration_frames, choose_pictures
 from export.card import Card, write_card
 from export.convert import load_network, to_float_tflite
@@ -21,41 +19,27 @@ from export.describe import Models, describe_bundle, draft_manifest, parity_metr
 from export.errors import ExportError
 from export.folds import Folds, read_folds
 from export.golden_frames import golden_frames
+from export.judging import Judges, judge_sets, with_own_thresholds
 from export.latency import measure_latency
 from export.operators import check_quantized
-from export.parity import (
-    DEFAULT_BOUND,
-    HeldOut,
-    ParityReport,
-    check_parity,
-    defect_scores,
-    refuse_beyond,
-)
-from export.pictures import VALIDATION, ExportPictures, PictureSet, sort_pictures
+from export.parity import DEFAULT_BOUND, HeldOut, ParityReport, check_parity, refuse_beyond
+from export.pictures import ExportPictures, sort_pictures
 from export.quantize import to_int8
 from export.quiet import begin_log, converter_output
 from export.runtime import FlatbufferModel
+from export.slim.climb import read_facts
+from export.slim.front import pick
+from export.slim.ladder import FULL, QUICK
+from export.slim.recipe import SLIM, make_slim
+from export.steps import Steps
 from training.backend import start_backend
-from training.config import TrainOptions
+from training.comparison.cost import count_macs
 from training.networks.catalogue import find_network, network_names
-from training.pictures import load_picture
 from training.run_folder import RunCard, RunFolder
-from training.threshold import choose_thresholds
 
 LOG = "export.log"
-RECIPES = ("int8",)
-
-
-class Steps(Protocol):
-    """Where the export says what it is doing."""
-
-    def step(self, text: str, total: int | None = None) -> None:
-        """Begin a step; with `total` it calls `advance` that many times."""
-        ...
-
-    def advance(self) -> None:
-        """Say that one picture more is done."""
-        ...
+PRUNED = "pruned-int8"
+RECIPES = ("int8", PRUNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +49,8 @@ class ExportOptions:
     With `now_ns`, a clock, latency is measured for the card, which then differs each time.
     `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
     `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
+    `max_latency_ms` and `min_accuracy` choose among the pruned networks, and `quick` makes one of
+    them in a minute, for a try.
     """
 
     run: Path
@@ -82,6 +68,9 @@ class ExportOptions:
     escape_rate: float | None = None
     max_escape_rate: float | None = None
     folds: tuple[Path, ...] = ()
+    max_latency_ms: float | None = None
+    min_accuracy: float | None = None
+    quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +83,14 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judges:
-    """The two flatbuffers, loaded."""
+class _Converted:
+    """A run's network as flatbuffers, and what they say of the held-out pictures."""
 
-    exact: FlatbufferModel
-    int8: FlatbufferModel
+    folder: RunFolder
+    run: RunCard
+    draft: Manifest
+    models: Models
+    sets: list[HeldOut]
 
 
 def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
@@ -108,6 +100,54 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     """
     _check_options(options)
     folds = read_folds(options.folds) if options.folds else None
+    chosen = options
+    if options.recipe == PRUNED:
+        chosen = replace(options, run=_slim_run(options, steps))
+    ours = _convert_run(chosen, steps)
+    frames = golden_frames(options.golden, ours.draft.input)
+    parity = check_parity(
+        ours.sets, ours.draft.defective_indices, ours.draft.thresholds, ours.draft.output,
+        options.bound,
+    )  # fmt: skip
+    if not options.force:
+        refuse_beyond(parity)
+    way = _describe_way(options, ours, steps) if options.recipe == PRUNED else None
+    return _write(options, ours, parity, folds, way, frames)
+
+
+def _slim_run(options: ExportOptions, steps: Steps) -> Path:
+    """Prune the run's network, as far as that is not done yet, and choose one; its run folder."""
+    ladder = QUICK if options.quick else FULL
+    front = make_slim(options.run, options.data, ladder, steps, _clock(options))
+    point = pick(
+        front.points, max_latency_ms=options.max_latency_ms, min_accuracy=options.min_accuracy
+    )
+    steps.step(
+        f"Taking {point.name}: {point.p50_ms:.2f} ms, {point.accuracy:.2%} right at validation"
+    )
+    return (options.run / SLIM / point.model).parent
+
+
+def _describe_way(options: ExportOptions, ours: _Converted, steps: Steps) -> Way:
+    """Compare the pruned network with the one that it was made of."""
+    full = _convert_run(replace(options, recipe="int8"), steps)
+    facts = read_facts(ours.folder)
+    return describe_way(_side("full", full), _side(facts.rung, ours), facts.steps, _clock(options))
+
+
+def _side(name: str, one: _Converted) -> Side:
+    thresholds = one.run.thresholds or one.draft.thresholds
+    models = one.models
+    return Side(name, one.draft, models.exact, models.int8, models.macs, one.sets, thresholds)
+
+
+def _clock(options: ExportOptions) -> Callable[[], int]:
+    if options.now_ns is None:
+        raise ExportError(f"recipe {PRUNED} measures times: it needs a clock")
+    return options.now_ns
+
+
+def _convert_run(options: ExportOptions, steps: Steps) -> _Converted:
     folder = RunFolder(options.run)
     card = folder.read_card()
     draft = draft_manifest(
@@ -118,7 +158,6 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
         recipe=options.recipe,
         note=options.note,
     )
-    frames = golden_frames(options.golden, card.input)
     steps.step(f"Reading the pictures of {options.data}")
     pictures = sort_pictures(options.data, folder.read_pictures(), card.labels)
     if pictures.unreadable:
@@ -126,15 +165,12 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
         steps.step(f"Skipping {count} that cannot be read, the first is {first}")
     models = _convert(folder, card, pictures, steps)
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
-        judges = _Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
-    sets = _judge_sets(judges, pictures, draft, steps)
-    draft = _with_own_thresholds(draft, sets, options, folder.read_options())
-    parity = check_parity(
-        sets, draft.defective_indices, draft.thresholds, draft.output, options.bound
+        judges = Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
+    sets = judge_sets(judges, pictures, draft, steps)
+    draft = with_own_thresholds(
+        draft, sets, folder.read_options(), options.escape_rate, options.max_escape_rate
     )
-    if not options.force:
-        refuse_beyond(parity)
-    return _write(options, draft, models, parity, folds, frames)
+    return _Converted(folder, card, draft, models, sets)
 
 
 def _check_options(options: ExportOptions) -> None:
@@ -167,74 +203,18 @@ def _convert(folder: RunFolder, card: RunCard, pictures: ExportPictures, steps: 
         f"{len(chosen)} training pictures, {len(frames) - len(chosen)} of them once more, varied "
         "as in training or stretched to the full range"
     )
-    return Models(exact, int8, facts, text)
-
-
-def _judge_sets(
-    judges: _Judges, pictures: ExportPictures, draft: Manifest, steps: Steps
-) -> list[HeldOut]:
-    sets = []
-    for one in pictures.held_out:
-        steps.step(f"Comparing float and int8 on {one.name}", len(one.pictures))
-        sets.append(_judge(one, pictures.root, draft, judges, steps))
-    return sets
-
-
-def _with_own_thresholds(
-    draft: Manifest, sets: Sequence[HeldOut], options: ExportOptions, run: TrainOptions
-) -> Manifest:
-    """Choose the thresholds anew on the validation scores of the int8 model, which will judge.
-
-    Those of the run were chosen on the float model: a defective part just above its threshold
-    would lie just below after rounding. What the export does not wish for is as the run had it.
-    """
-    wanted, bound = options.escape_rate, options.max_escape_rate
-    for one in sets:
-        if one.name == VALIDATION and 0 < int(one.defective.sum()) < len(one.defective):
-            scores = defect_scores(one.int8_logits, draft.defective_indices, draft.output)
-            chosen = choose_thresholds(
-                scores,
-                one.defective,
-                run.wanted_escape_rate if wanted is None else wanted,
-                parts=one.parts,
-                max_escape_rate=run.max_escape_rate if bound is None else bound,
-            )
-            return draft.model_copy(update={"thresholds": chosen})
-    return draft
-
-
-def _judge(
-    one: PictureSet,
-    root: Path,
-    draft: Manifest,
-    judges: _Judges,
-    steps: Steps,
-) -> HeldOut:
-    float_logits, int8_logits = [], []
-    for picture in one.pictures:
-        prepared = prepare_frame(load_picture(root / picture.name), draft.input)
-        float_logits.append(judges.exact.logits(prepared))
-        int8_logits.append(judges.int8.logits(prepared))
-        steps.advance()
-    return HeldOut(
-        name=one.name,
-        remark=one.remark,
-        pictures=[picture.name for picture in one.pictures],
-        defective=np.array([picture.label in draft.defective for picture in one.pictures], bool),
-        float_logits=np.array(float_logits, np.float32),
-        int8_logits=np.array(int8_logits, np.float32),
-        parts=None if one.parts is None else np.array(one.parts, np.int64),
-    )
+    return Models(exact, int8, facts, text, count_macs(network).macs)
 
 
 def _write(
     options: ExportOptions,
-    draft: Manifest,
-    models: Models,
+    ours: _Converted,
     parity: ParityReport,
     folds: Folds | None,
+    way: Way | None,
     frames: list[Pixels],
 ) -> Exported:
+    draft, models = ours.draft, ours.models
     # One step and a hair: two float32 values that are one step apart may differ by more.
     tolerance = models.facts.output_scale * 1.001
     manifest = draft.model_copy(
@@ -243,7 +223,7 @@ def _write(
     latency = None
     if options.now_ns is not None:
         latency = measure_latency(models.exact, models.int8, options.now_ns)
-    card = describe_bundle(manifest, models, parity, latency, folds)
+    card = describe_bundle(manifest, models, parity, latency, folds, way)
     contents = {
         MODEL: models.int8,
         **write_card(card),

@@ -40,7 +40,7 @@ def build_phase_model(
         take_weights(model, kept, phase)
     choose_layers(model, phase, find_network(options.model).upper)
     model.compile(
-        optimizer=_optimizer(phase.learning_rate, options.weight_decay, steps),
+        optimizer=make_optimizer(phase.learning_rate, options.weight_decay, steps),
         loss=keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=options.label_smoothing
         ),
@@ -95,7 +95,7 @@ def choose_layers(model: Any, phase: Phase, upper: str | None) -> None:
             layer.momentum = _NORM_MOMENTUM
 
 
-def _optimizer(learning_rate: float, weight_decay: float, steps: int) -> Any:
+def make_optimizer(learning_rate: float, weight_decay: float, steps: int) -> Any:
     """Return Adam, or AdamW; at the end of an epoch the weights are the mean of its later half.
 
     With few parts the validation loss jumps from epoch to epoch; of averaged weights it does less

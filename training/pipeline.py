@@ -79,15 +79,21 @@ def resume_run(root: Path, folder: RunFolder, given: Mapping[str, Any], weights:
 
     Raises OptionError where an option is `given` and differs, RunError for other pictures.
     """
+    _check_given(folder.read_options(), given)
+    job = read_job(root, folder, weights)
+    folder.write_json(ENVIRONMENT, describe_environment())
+    return job
+
+
+def read_job(root: Path, folder: RunFolder, weights: str | None = None) -> Job:
+    """Return what a run was made of, and change nothing. Raises RunError for other pictures."""
     options = folder.read_options()
-    _check_given(options, given)
     index, split = _resume_split(root, options, folder)
     if folder.read_card().data.fingerprint != index.fingerprint:
         raise RunError(
             f"{folder.path} was begun with other pictures than those in {root}; they must be the "
             "very same to go on"
         )
-    folder.write_json(ENVIRONMENT, describe_environment())
     return _job(index, split, options, weights, folder.read_pictures().part_of)
 
 

@@ -24,7 +24,9 @@ def belt_truth(config: Config, manifest: Manifest) -> Truth:
         camera = config.camera
         deck = Deck(camera.deck, camera.defect_share, config.belt.seed)
         return deck.defective
-    return _folder_truth(config.camera, config.belt.seed, manifest)
+    if isinstance(config.camera, ReplayCamera):
+        return _folder_truth(config.camera, config.belt.seed, manifest)
+    return lambda _part: None
 
 
 def _folder_truth(camera: ReplayCamera, seed: int, manifest: Manifest) -> Truth:

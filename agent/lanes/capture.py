@@ -9,7 +9,8 @@ from agent.errors import CameraError
 from agent.lanes.lane import Lane
 from agent.mailbox import NewestWins
 from agent.ports import Camera
-from agent.records import Event
+from agent.quality import FrozenWatch
+from agent.records import Event, Frame, Reason
 
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 200_000_000, 5_000_000_000
 
@@ -18,7 +19,12 @@ class CaptureLane(Lane):
     """Owns the camera."""
 
     def __init__(
-        self, camera: Camera, frames: NewestWins, tell: Callable[[Event], bool], clock: Clock
+        self,
+        camera: Camera,
+        frames: NewestWins,
+        tell: Callable[[Event], bool],
+        clock: Clock,
+        watch: FrozenWatch,
     ) -> None:
         super().__init__("capture", clock)
         self._camera = camera
@@ -26,8 +32,14 @@ class CaptureLane(Lane):
         self._tell_event = tell
         self._next_try_ns = 0
         self._pause_ns = FIRST_PAUSE_NS
-        self.up = False
+        self._watch = watch
+        self.fault = Reason.CAMERA_LOST
         self.taken = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether the camera is open and not frozen."""
+        return self.fault is Reason.NONE
 
     def step(self) -> None:
         """Read one frame, or try to open the camera once its pause is over."""
@@ -40,13 +52,22 @@ class CaptureLane(Lane):
             self._lose(error)
             return
         if frame is not None:
-            self.taken += 1
-            self._frames.put(frame)
+            self._take(frame)
 
     def end(self) -> None:
         """Let go of the camera."""
         self._camera.close()
-        self.up = False
+        self.fault = Reason.CAMERA_LOST
+
+    def _take(self, frame: Frame) -> None:
+        """Hand a frame on unless it repeats the last one: then it shows nothing new."""
+        self.taken += 1
+        if self._watch.repeats(frame.pixels) == 0:
+            self._pause_ns = FIRST_PAUSE_NS
+            self._frames.put(frame)
+        elif self._watch.frozen:
+            text = "the camera shows the same picture again and again: it is opened again"
+            self._lose(CameraError(text), Reason.CAMERA_FROZEN)
 
     def _try_open(self) -> None:
         now_ns = self.clock.now_ns()
@@ -58,16 +79,15 @@ class CaptureLane(Lane):
         except CameraError as error:
             self._lose(error)
             return
-        self.up = True
-        self._pause_ns = FIRST_PAUSE_NS
+        self.fault = Reason.NONE
         self._tell("camera_up", "the camera delivers frames")
 
-    def _lose(self, error: CameraError) -> None:
+    def _lose(self, error: CameraError, why: Reason = Reason.CAMERA_LOST) -> None:
         """Report a loss once, then try again at growing distances."""
         if self.up or self._pause_ns == FIRST_PAUSE_NS:
-            self._tell("camera_lost", str(error))
+            self._tell(why.value, str(error))
         self._camera.close()
-        self.up = False
+        self.fault = why
         self._next_try_ns = self.clock.now_ns() + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS)
 

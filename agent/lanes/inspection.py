@@ -8,7 +8,7 @@ from agent.clock import Clock
 from agent.errors import EngineError
 from agent.lanes.lane import Lane
 from agent.mailbox import NeverLose, NewestWins
-from agent.quality import frame_fault
+from agent.quality import FrameQuality
 from agent.records import Frame, Judged, Part, Reason, Verdict, VerdictKind
 from agent.schedule import Timing
 from agent.slot import ActiveModel
@@ -16,7 +16,7 @@ from bundle.errors import BundleError, FrameError
 
 
 class InspectionLane(Lane):
-    """Owns the model. `model` and `camera_up` are asked anew for each part."""
+    """Owns the model. `model` and `camera_fault` are asked anew for each part."""
 
     def __init__(
         self,
@@ -24,7 +24,8 @@ class InspectionLane(Lane):
         frames: NewestWins,
         judged: NeverLose[Judged],
         model: Callable[[], ActiveModel | None],
-        camera_up: Callable[[], bool],
+        camera_fault: Callable[[], Reason],
+        quality: FrameQuality,
         timing: Timing,
         frame_arrives_ns: int,
         clock: Clock,
@@ -34,7 +35,8 @@ class InspectionLane(Lane):
         self._frames = frames
         self._judged = judged
         self._model = model
-        self._camera_up = camera_up
+        self._camera_fault = camera_fault
+        self._quality = quality
         self._timing = timing
         self._frame_arrives_ns = frame_arrives_ns
         self._current: Part | None = None
@@ -64,8 +66,9 @@ class InspectionLane(Lane):
         cutoff_ns = self._timing.cutoff_ns(at_ns)
         if self.clock.now_ns() >= cutoff_ns:
             return self._refuse(part, Reason.OVERLOAD)
-        if not self._camera_up():
-            return self._refuse(part, Reason.CAMERA_LOST)
+        fault = self._camera_fault()
+        if fault is not Reason.NONE:
+            return self._refuse(part, fault)
         until_ns = at_ns + self._timing.frame_within_ns
         late = self.clock.now_ns() > until_ns
         give_up_ns = min(cutoff_ns, until_ns + self._frame_arrives_ns)
@@ -77,8 +80,9 @@ class InspectionLane(Lane):
         return self._judge(part, frame, in_hand_ns, model)
 
     def _judge(self, part: Part, frame: Frame, in_hand_ns: int, model: ActiveModel) -> Judged:
-        if frame_fault(frame.pixels):
-            return self._refuse(part, Reason.FRAME, frame)
+        fault = self._quality.fault(frame.pixels)
+        if fault:
+            return self._refuse(part, Reason(fault), frame)
         try:
             judgement = model.judge(frame.pixels)
         except FrameError:

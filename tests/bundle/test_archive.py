@@ -6,13 +6,15 @@ import json
 import zipfile
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundle.archive import open_archive, parse_archive, write_archive
+from bundle.archive import open_archive, parse_archive, sign_archive, write_archive
 from bundle.container import read_container, write_container
 from bundle.errors import ArchiveError, BundleError, ManifestError
 from bundle.manifest import DataFacts, Entry, InputSpec, Manifest, Thresholds, manifest_bytes
+from bundle.signature import key_id, parse_signatures
 
 MODEL = b"TFL3" + bytes(range(256)) * 3
 
@@ -84,10 +86,15 @@ def test_any_zip_tool_can_look_into_a_bundle():
 
 
 def test_a_signature_has_its_place():
-    """manifest.sig is read, of 64 bytes and no other length."""
-    assert parse_archive(good_bytes(**{"manifest.sig": b"s" * 64})).signature == b"s" * 64
-    with pytest.raises(ArchiveError, match=r"manifest\.sig"):
-        parse_archive(good_bytes(**{"manifest.sig": b"s" * 63}))
+    """manifest.sig is read as the second entry, in its own strict form and no other."""
+    key = Ed25519PrivateKey.generate()
+    signed = parse_archive(sign_archive(good_bytes(), key))
+    assert list(parse_signatures(signed.signature)) == [key_id(key.public_key())]
+    assert signed.signers == ()  # nobody was named to trust
+    with pytest.raises(BundleError, match=r"manifest\.sig"):
+        parse_archive(good_bytes(**{"manifest.sig": b"s" * 64}))
+    with pytest.raises(ArchiveError, match="out of order"):
+        parse_archive(good_bytes(**{"manifest.sig": signed.signature}))
 
 
 @pytest.mark.parametrize("cut", [0, 1, 10, 100, 500, -1, -22, -23])

@@ -8,16 +8,33 @@ from pathlib import Path
 
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
+from relay_board import RelayBoard
+from relay_rig import RELAY_TIMING, ROOMY_TIMING, RecordingPort, section_for
 
 from agent import config, config_gate
+from agent.config_trigger import IntervalTrigger as IntervalSection
 from agent.drivers import GATES, open_gate
+from agent.gates.bookings import Pace
+from agent.gates.host_timed import HostTimedGate
+from agent.gates.lcus import LcusRelay
+from agent.gates.line import LineRelay
+from agent.gates.modbus import ModbusRelay
 from agent.ports import Gate
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
+from agent.triggers.interval import IntervalTrigger
 
 ENOUGH = 8
+RELAYS = {"modbus": ModbusRelay, "lcus": LcusRelay}
 
 
-@pytest.fixture(params=sorted(GATES))
+def host_timed(relay, section, timing=RELAY_TIMING):
+    """Return a gate with this relay, and parts that are just far enough from one another."""
+    interval_ms = timing.min_pitch_ms + 50
+    source = IntervalTrigger(IntervalSection(driver="interval", interval_ms=interval_ms))
+    return HostTimedGate(relay, source, Pace.of(timing, section), CLOCK)
+
+
+@pytest.fixture(params=sorted({*GATES, *RELAYS, "line"}))
 def gate(request, tmp_path):
     """Return each driver, not open, on a belt that begins in two seconds."""
     options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND}
@@ -31,6 +48,22 @@ def gate(request, tmp_path):
             driver = open_gate(process.section(), TIMING, config.Belt(), CLOCK)
             yield driver
             driver.close()
+    elif request.param in RELAYS:
+        with RelayBoard(tmp_path, request.param) as board:
+            # A diverting pulse that comes late is a fault: on a busy machine it needs room.
+            roomy = request.param == "lcus"
+            options = {"pulse_ms": 300} if roomy else {}
+            section = section_for(request.param, board.link, **options)
+            relay = RELAYS[request.param](section)
+            driver = host_timed(relay, section, ROOMY_TIMING if roomy else RELAY_TIMING)
+            yield driver
+            driver.close()
+    elif request.param == "line":
+        # A pty has no modem lines, so the port only records what it is told.
+        section = section_for("line", tmp_path)
+        driver = host_timed(LineRelay(section, RecordingPort(CLOCK)), section)
+        yield driver
+        driver.close()
     else:
         pytest.fail(f"driver {request.param} has no stand-in here yet")
 

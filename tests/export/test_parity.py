@@ -72,7 +72,7 @@ def test_more_than_the_bound_is_refused_and_one_picture_never_is(pictures, wrong
     exact = [0.9] * pictures
     rounded = [0.45] * wrong + [0.9] * (pictures - wrong)
     report = check_parity(
-        [held_out([1] * pictures, exact, rounded)], (0,), THRESHOLDS, OutputSpec()
+        [held_out([1] * pictures, exact, rounded)], (0,), THRESHOLDS, OutputSpec(), 0.003
     )
     assert report.passed is passed
     if passed:
@@ -83,8 +83,34 @@ def test_more_than_the_bound_is_refused_and_one_picture_never_is(pictures, wrong
 
 
 def test_int8_may_be_better_than_float():
-    """Only losses count against the bound."""
-    assert compare(held_out([1] * 10, [0.45] * 10, [0.9] * 10)).passed
+    """A picture that only int8 gets right is no loss."""
+    assert compare(held_out([1] * 10, [0.45] + [0.9] * 9, [0.9] * 10)).passed
+
+
+@pytest.mark.parametrize(("escapes", "passed"), [(0, True), (1, False)])
+def test_an_escape_is_refused_where_float_has_none(escapes, passed):
+    """One defective picture of a thousand that only int8 passes keeps the bundle back."""
+    rounded = [0.2] * escapes + [0.4] * (1000 - escapes)
+    one = compare(held_out([1] * 1000, [0.4] * 1000, rounded))
+    assert one.passed is passed
+    assert ("1 more of 1000 defective" in one.failure) is not passed
+
+
+def test_where_the_thresholds_let_some_pass_int8_may_pass_a_few_more():
+    """With four of a thousand escaping in float, the bound counts as for accuracy."""
+    exact = [0.2] * 4 + [0.4] * 996
+    assert compare(held_out([1] * 1000, exact, [0.2] * 7 + [0.4] * 993)).passed
+    assert not compare(held_out([1] * 1000, exact, [0.2] * 8 + [0.4] * 992)).passed
+
+
+@pytest.mark.parametrize(("each", "passed"), [(1, True), (2, False)])
+def test_answers_that_differ_are_refused_though_the_accuracy_is_the_same(each, passed):
+    """Gains and losses that cancel out are still another model."""
+    exact = [0.9] * 500 + [0.4] * each + [0.9] * (500 - each)
+    rounded = [0.45] * each + [0.9] * 1000
+    one = compare(held_out([1] * 1000, exact, rounded[:1000]))
+    assert one.lost == 0
+    assert one.passed is passed
 
 
 def test_one_set_beyond_the_bound_refuses_all():

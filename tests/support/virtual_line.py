@@ -16,9 +16,11 @@ import numpy as np
 
 from agent import config
 from agent.clock import ManualClock
+from agent.config_quality import Quality
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.mailbox import NeverLose, NewestWins
+from agent.quality import FrameQuality
 from agent.records import (
     Committed,
     Frame,
@@ -27,6 +29,7 @@ from agent.records import (
     OutcomeCode,
     Part,
     PassOrder,
+    Reason,
     Trigger,
     VerdictKind,
 )
@@ -201,8 +204,8 @@ class VirtualLine:
         self._frames = NewestWins(self.clock)
         model = ScriptedModel(self)
         self._inspection = InspectionLane(
-            self._parts, self._frames, judged, lambda: model, lambda: True, self.timing, 0,
-            self.clock,
+            self._parts, self._frames, judged, lambda: model, lambda: Reason.NONE,
+            FrameQuality(Quality()), self.timing, 0, self.clock,
         )  # fmt: skip
         self._inspection.STEP_S = 0  # type: ignore[misc]
         self._gate_lane = GateLane(

@@ -7,7 +7,8 @@ from agent.clock import ManualClock
 from agent.errors import CameraError
 from agent.lanes.capture import FIRST_PAUSE_NS, LONGEST_PAUSE_NS, CaptureLane
 from agent.mailbox import NewestWins
-from agent.records import Frame
+from agent.quality import FrozenWatch
+from agent.records import Frame, Reason
 
 
 class ScriptedCamera:
@@ -43,7 +44,9 @@ class Desk:
     def __init__(self):
         self.clock, self.camera, self.events = ManualClock(10**10), ScriptedCamera(), []
         self.frames = NewestWins(self.clock)
-        self.lane = CaptureLane(self.camera, self.frames, self._tell, self.clock)
+        self.lane = CaptureLane(
+            self.camera, self.frames, self._tell, self.clock, FrozenWatch(0, 0.0)
+        )
 
     def _tell(self, event):
         self.events.append(event)
@@ -114,3 +117,20 @@ def test_the_end_lets_go_of_the_camera(desk):
     desk.lane.end()
     assert desk.camera.closed == 1
     assert not desk.lane.up
+
+
+def test_a_frozen_camera_is_named_and_none_of_its_repeats_is_handed_on(desk):
+    """Its third repeat loses it; still frozen after opening, it is lost again at once."""
+    desk.lane._watch = FrozenWatch(3, 0.02)
+    stuck = np.random.default_rng(1).integers(0, 255, (64, 64)).astype(np.uint8)
+    desk.camera.frames = [Frame(stuck, number, number) for number in range(10, 20)]
+    for _ in range(5):
+        desk.lane.step()
+    assert desk.lane.fault is Reason.CAMERA_FROZEN
+    assert desk.kinds() == ["camera_up", "camera_frozen"]
+    assert desk.frames.first_within(10, 10, 0)[0].taken_ns == 10
+    assert desk.frames.first_within(11, 100, 0) is None
+    while desk.camera.opened < 2 or desk.lane.up:
+        desk.lane.step()
+    assert desk.lane.fault is Reason.CAMERA_FROZEN
+    assert desk.frames.first_within(11, 100, 0) is None

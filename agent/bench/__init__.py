@@ -1,0 +1,1 @@
+"""`linewarden bench`: what bundles cost on this machine."""

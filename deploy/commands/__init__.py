@@ -1,0 +1,1 @@
+"""The sub-commands of deploy, one file each: parse, call one function, print."""

@@ -1,0 +1,63 @@
+"""The rungs of the way down: picture size, share of the time, and the lessons on each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.slim.distil import Lesson
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One stop of the way down: pictures of `size`, in `share` of the unpruned int8 model's time.
+
+    `cuts` is in how many steps channels go, each followed by the lesson `recover`.
+    """
+
+    size: int
+    share: float
+    cuts: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return the folder's name of the rung, such as 192-at-30."""
+        return f"{self.size}-at-{round(100 * self.share)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """All rungs, widest first, and the lessons; each rung goes on from the one before.
+
+    `pictures` is how many an epoch has, `judged` how many batches rate the channels.
+    """
+
+    rungs: tuple[Rung, ...]
+    recover: Lesson
+    distil: Lesson
+    pictures: int
+    judged: int
+    batch: int = 32
+
+
+FULL = Ladder(
+    rungs=(
+        Rung(224, 0.60),
+        Rung(224, 0.38),
+        Rung(192, 0.28),
+        Rung(160, 0.20),
+        Rung(128, 0.11),
+    ),
+    recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
+    distil=Lesson("distil", epochs=4, learning_rate=4e-4),
+    pictures=1600,
+    judged=24,
+)
+# For tests: everything is done once, and little of it.
+QUICK = Ladder(
+    rungs=(Rung(64, 0.7),),
+    recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
+    distil=Lesson("distil", epochs=1, learning_rate=3e-4),
+    pictures=64,
+    judged=2,
+    batch=16,
+)

@@ -1,0 +1,220 @@
+"""Goes down the ladder: cut channels, recover, learn from the full network, measure; resumable."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from export.convert import load_network
+from export.slim.budget import choose_keep
+from export.slim.climb import ClimbFolder, ClimbState, StepFigures, Task, list_tasks
+from export.slim.distil import Lesson, PairedBatches, teach
+from export.slim.finish import finish_rung
+from export.slim.front import Front, read_front
+from export.slim.importance import taylor_importance
+from export.slim.ladder import Ladder, Rung
+from export.slim.latency_table import (
+    Costs,
+    measure_costs,
+    measure_in_turn,
+    rebase,
+    timing_model,
+)
+from export.slim.surgery import keep_channels, widths_of, with_input
+from export.steps import Steps
+from training.backend import start_backend
+from training.batches import Batch, PictureBatches, draw_evenly
+from training.comparison.cost import count_macs
+from training.fit import Job
+from training.pipeline import read_job
+from training.run_folder import RunFolder
+
+SLIM = "slim"
+
+Now = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Climb:
+    """What all tasks need."""
+
+    source: RunFolder
+    folder: ClimbFolder
+    job: Job
+    ladder: Ladder
+    teacher: Any
+    costs: Costs
+    steps: Steps
+    now_ns: Now
+
+    def rung(self, task: Task) -> Rung:
+        return self.ladder.rungs[task.rung]
+
+    def job_at(self, rung: Rung) -> Job:
+        """Return the job with pictures of a rung's size."""
+        spec = self.job.spec.model_copy(update={"height": rung.size, "width": rung.size})
+        options = self.job.options.model_copy(update={"size": rung.size})
+        return replace(self.job, spec=spec, options=options)
+
+
+def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) -> Front:
+    """Prune and teach the network of a finished run, rung by rung; return the front.
+
+    All is kept in the folder `slim` of the run: a killed climb goes on where it was, a finished one
+    is only read. Raises ExportError, TrainingError.
+    """
+    start_backend()
+    source, folder = RunFolder(run), ClimbFolder(run / SLIM)
+    tasks, state = list_tasks(ladder), folder.read_state()
+    if state.tasks >= len(tasks):
+        return read_front(folder.front)
+    job = read_job(data, source)
+    folder.path.mkdir(exist_ok=True)
+    teacher = load_network(source.model_path, folder.log)
+    costs = _costs(folder, teacher, job, steps, now_ns)
+    climb = _Climb(source, folder, job, ladder, teacher, costs, steps, now_ns)
+    network = load_network(folder.work, folder.log) if folder.work.exists() else teacher
+    for task in tasks[state.tasks :]:
+        network, state = _do(climb, task, network, state)
+    return read_front(folder.front)
+
+
+def _costs(folder: ClimbFolder, teacher: Any, job: Job, steps: Steps, now_ns: Now) -> Costs:
+    """Measure what each group of channels costs, or read what was measured before."""
+    told = False
+
+    def tell(_group: str, done: int, total: int) -> None:
+        nonlocal told
+        if not told:
+            steps.step("Measuring what each group of channels costs", total - done)
+            told = True
+        steps.advance()
+
+    def measure(models: Any) -> tuple[float, ...]:
+        return measure_in_turn(models, now_ns)
+
+    return measure_costs(teacher, job.spec, measure, folder.costs, tell=tell)
+
+
+def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
+    """Do one task and keep what it gave."""
+    if task.kind == "cut":
+        network, figures = _cut(climb, task, network, state)
+        state = state.model_copy(update={"steps": (*state.steps, figures)})
+    elif task.kind == "finish":
+        _finish(climb, task, network, state)
+    else:
+        network, state = _teach(climb, task, network, state)
+    state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
+    climb.folder.keep(state, network)
+    return network, state
+
+
+def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, StepFigures]:
+    """Return the network at the rung's size and, as far as it must, with fewer channels."""
+    rung = climb.rung(task)
+    job = climb.job_at(rung)
+    if network.input_shape[1] != rung.size:
+        network = with_input(network, rung.size, rung.size)
+    before = _relative_ms(climb, network, job)
+    target_ms = before * (rung.share * climb.costs.base_ms / before) ** task.part
+    if before > target_ms:
+        climb.steps.step(
+            f"{rung.name}: rating channels; {before:.2f} ms now, {target_ms:.2f} ms wanted",
+            climb.ladder.judged,
+        )
+        rated = taylor_importance(
+            network, _rating_batches(climb, job, state), job.options.label_smoothing
+        )
+        widths = widths_of(network)
+        costs = rebase(climb.costs, widths, before)
+        network = keep_channels(network, choose_keep(rated, costs, widths, target_ms))
+    figures = StepFigures(
+        step=f"{rung.name} cut",
+        size=rung.size,
+        parameters=int(network.count_params()),
+        macs=count_macs(network).macs,
+        int8_ms=_relative_ms(climb, network, job),
+    )
+    return network, figures
+
+
+def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
+    """Return the network's int8 time beside that of the unpruned one, which the table has.
+
+    The machine may be busier now than it was then: only the ratio of two that run in turn holds.
+    """
+    log = climb.folder.log
+    models = (
+        timing_model(climb.teacher, climb.job.spec, log),
+        timing_model(network, job.spec, log),
+    )
+    full_ms, ours_ms = measure_in_turn(models, climb.now_ns)
+    return climb.costs.base_ms * ours_ms / full_ms
+
+
+def _rating_batches(climb: _Climb, job: Job, state: ClimbState) -> Iterator[Batch]:
+    batches = _batches(climb, job)
+    batches.start_epoch(state.taught)
+    for step in itertools.islice(itertools.cycle(range(len(batches))), climb.ladder.judged):
+        yield batches[step]
+        climb.steps.advance()
+
+
+def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
+    """Teach the network one lesson, or the rest of one."""
+    rung = climb.rung(task)
+    job = climb.job_at(rung)
+    lesson: Lesson = getattr(climb.ladder, task.kind)
+    ours, whole = _batches(climb, job), _batches(climb, climb.job)
+    paired = PairedBatches(ours, whole, job.options.workers)
+    left = lesson.epochs - state.epochs
+    climb.steps.step(f"{rung.name}: {lesson.name}, {left} epochs", left * len(paired))
+    now = state
+
+    def kept(done: int) -> None:
+        nonlocal now
+        now = now.model_copy(update={"epochs": done, "taught": now.taught + 1})
+        climb.folder.keep(now, network)
+
+    teach(
+        network,
+        climb.teacher,
+        paired,
+        lesson,
+        seed=job.options.seed,
+        smoothing=job.options.label_smoothing,
+        first_epoch=state.taught - state.epochs,
+        done=state.epochs,
+        kept=kept,
+        advance=climb.steps.advance,
+    )
+    return network, now
+
+
+def _finish(climb: _Climb, task: Task, network: Any, state: ClimbState) -> None:
+    rung = climb.rung(task)
+    climb.steps.step(f"{rung.name}: thresholds, test side, int8")
+    finish_rung(
+        climb.source,
+        climb.folder,
+        climb.job_at(rung),
+        rung,
+        network,
+        state.steps,
+        full_widths=climb.costs.widths,
+        now_ns=climb.now_ns,
+    )
+
+
+def _batches(climb: _Climb, job: Job) -> PictureBatches:
+    parts = [job.part_of.get(picture.sha256) for picture in job.split.training]
+    drawing = draw_evenly(job.split.training, parts, climb.ladder.pictures)
+    return PictureBatches(
+        job.root, job.split.training, job.spec, job.labels, batch=climb.ladder.batch,
+        seed=job.options.seed, augmentation=job.options.augmentation,
+        workers=job.options.workers, drawing=drawing, defective=job.defective,
+    )  # fmt: skip
