@@ -31,6 +31,7 @@ COMMANDS = {
     "run": ("agent.cli:run", "Run the agent: what systemd starts on the device."),
     "camera": ("agent.camera_command:camera", "See what the camera sees; focus it."),
     "check-config": ("agent.cli:check_config", "Say what is wrong with a configuration."),
+    "ledger": ("agent.ledger_command:ledger", "Export, balance and audit the ledger."),
     "keygen": ("deploy.commands.keygen:keygen", "Make a pair of keys to sign bundles with."),
     "sign": ("deploy.commands.sign:sign", "Sign a bundle."),
     "verify": ("deploy.commands.verify:verify", "Say whether a bundle is whole and trusted."),
