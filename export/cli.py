@@ -81,6 +81,7 @@ def export(
         )
         raise typer.Exit(2)
     from export.pack import ExportOptions, build_bundle
+    from export.slim.ladder import FULL, QUICK
 
     options = ExportOptions(
         run=run,
@@ -100,7 +101,7 @@ def export(
         folds=tuple(fold or ()),
         max_latency_ms=max_latency,
         min_accuracy=None if min_accuracy is None else min_accuracy / 100.0,
-        quick=quick,
+        ladder=QUICK if quick else FULL,
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)

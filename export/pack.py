@@ -29,8 +29,8 @@ from export.quiet import begin_log, converter_output
 from export.runtime import FlatbufferModel
 from export.slim.climb import read_facts
 from export.slim.front import pick
-from export.slim.ladder import FULL, QUICK
-from export.slim.recipe import SLIM, make_slim
+from export.slim.ladder import FULL, Ladder
+from export.slim.recipe import make_slim
 from export.steps import Steps
 from training.backend import start_backend
 from training.comparison.cost import count_macs
@@ -49,8 +49,7 @@ class ExportOptions:
     With `now_ns`, a clock, latency is measured for the card, which then differs each time.
     `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
     `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
-    `max_latency_ms` and `min_accuracy` choose among the pruned networks, and `quick` makes one of
-    them in a minute, for a try.
+    `max_latency_ms` and `min_accuracy` choose among the pruned networks of the `ladder`.
     """
 
     run: Path
@@ -70,7 +69,7 @@ class ExportOptions:
     folds: tuple[Path, ...] = ()
     max_latency_ms: float | None = None
     min_accuracy: float | None = None
-    quick: bool = False
+    ladder: Ladder = FULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +116,14 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
 
 def _slim_run(options: ExportOptions, steps: Steps) -> Path:
     """Prune the run's network, as far as that is not done yet, and choose one; its run folder."""
-    ladder = QUICK if options.quick else FULL
-    front = make_slim(options.run, options.data, ladder, steps, _clock(options))
+    front = make_slim(options.run, options.data, options.ladder, steps, _clock(options))
     point = pick(
         front.points, max_latency_ms=options.max_latency_ms, min_accuracy=options.min_accuracy
     )
     steps.step(
         f"Taking {point.name}: {point.p50_ms:.2f} ms, {point.accuracy:.2%} right at validation"
     )
-    return (options.run / SLIM / point.model).parent
+    return (options.run / options.ladder.folder / point.model).parent
 
 
 def _describe_way(options: ExportOptions, ours: _Converted, steps: Steps) -> Way:

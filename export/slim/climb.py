@@ -43,6 +43,7 @@ class StepFigures(Record):
 class ClimbState(Record):
     """How many tasks are done, and epochs of the task in hand; `taught` counts all epochs."""
 
+    rungs: tuple[str, ...] = ()
     tasks: int = 0
     epochs: int = 0
     taught: int = 0
@@ -110,6 +111,15 @@ class ClimbFolder:
             raise SlimError(f"cannot read {path}: {error.strerror}") from error
         except ValidationError as error:
             raise SlimError(f"{path} is wrong: {first_fault(error, 'state')}") from error
+
+    def refuse_other(self, state: ClimbState, ladder: Ladder) -> None:
+        """Raise SlimError where the folder holds the climb down another ladder."""
+        rungs = tuple(rung.name for rung in ladder.rungs)
+        if state.rungs not in ((), rungs):
+            raise SlimError(
+                f"{self.path} holds {', '.join(state.rungs)}, not {', '.join(rungs)}: remove that "
+                "folder to prune anew"
+            )
 
     def keep(self, state: ClimbState, network: Any = None) -> None:
         """Write the network in hand, if it changed, then the state. Raises SlimError."""

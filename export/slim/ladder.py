@@ -28,9 +28,11 @@ class Rung:
 class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
-    `pictures` is how many an epoch has, `judged` how many batches rate the channels.
+    The climb is kept in the folder `folder` of the run. `pictures` is how many an epoch has,
+    `judged` how many batches rate the channels.
     """
 
+    folder: str
     rungs: tuple[Rung, ...]
     recover: Lesson
     distil: Lesson
@@ -40,6 +42,7 @@ class Ladder:
 
 
 FULL = Ladder(
+    folder="slim",
     rungs=(
         Rung(224, 0.60),
         Rung(224, 0.38),
@@ -54,6 +57,7 @@ FULL = Ladder(
 )
 # For tests: everything is done once, and little of it.
 QUICK = Ladder(
+    folder="slim-quick",
     rungs=(Rung(64, 0.7),),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=1, learning_rate=3e-4),

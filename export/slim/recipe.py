@@ -32,8 +32,6 @@ from training.fit import Job
 from training.pipeline import read_job
 from training.run_folder import RunFolder
 
-SLIM = "slim"
-
 Now = Callable[[], int]
 
 
@@ -63,12 +61,14 @@ class _Climb:
 def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) -> Front:
     """Prune and teach the network of a finished run, rung by rung; return the front.
 
-    All is kept in the folder `slim` of the run: a killed climb goes on where it was, a finished one
-    is only read. Raises ExportError, TrainingError.
+    All is kept in the ladder's folder in that of the run: a killed climb goes on where it was, a
+    finished one is only read. Raises ExportError, TrainingError.
     """
     start_backend()
-    source, folder = RunFolder(run), ClimbFolder(run / SLIM)
+    source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
     tasks, state = list_tasks(ladder), folder.read_state()
+    folder.refuse_other(state, ladder)
+    state = state.model_copy(update={"rungs": tuple(rung.name for rung in ladder.rungs)})
     if state.tasks >= len(tasks):
         return read_front(folder.front)
     job = read_job(data, source)
