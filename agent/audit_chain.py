@@ -51,11 +51,14 @@ class AuditChain:
 
     @property
     def head(self) -> AuditHead | None:
-        """Return the chain's last row as of our own last one, or as its file says; None for none.
+        """Return the chain's last row: our own, or another process's later one; None for none.
 
         Publish it: against a copy that is out of reach nobody can rewrite the chain unseen.
         """
-        return self._head or read_head(self._folder)
+        own, noted = self._head, read_head(self._folder)
+        if own is None or noted is None:
+            return own or noted
+        return noted if noted.number > own.number else own
 
     def append(
         self,

@@ -12,6 +12,7 @@ from agent.audit_rows import (
     CHAIN_NAME,
     HEAD_NAME,
     AuditHead,
+    AuditRow,
     Deed,
     LinkedRow,
     parse_head,
@@ -69,6 +70,18 @@ def read_head(folder: Path) -> AuditHead | None:
             return parse_head(file.read(LARGEST_HEAD))
     except OSError:
         return None
+
+
+def last_row(folder: Path, deed: Deed) -> AuditRow | None:
+    """Return the last row of a deed as it stands in the chain, verified or not; None for none.
+
+    Raises LedgerError when the chain cannot be read.
+    """
+    for line in reversed(read_chain(folder / CHAIN_NAME).split(b"\n")):
+        linked = parse_line(line)
+        if linked is not None and linked.row.deed == deed.value:
+            return linked.row
+    return None
 
 
 def verify_folder(folder: Path, anchors: Sequence[AuditHead] = ()) -> ChainReport:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.drift import Source
 from agent.records import OutcomeCode, Reason, VerdictKind
+from agent.trend import Direction
 
 
 class Body(BaseModel):
@@ -98,6 +100,39 @@ class ModelState(Body):
     signed: bool = Field(description="Whether the bundle's signature was verified.")
 
 
+class FigureDrift(Body):
+    """How far one figure of the parts is from its reference."""
+
+    name: str = Field(description="`score`, `brightness` or `sharpness`.")
+    source: Source = Field(
+        description="Where the reference is from; `learning` while its parts are gathered."
+    )
+    index: float | None = Field(
+        description="Population stability index over the last parts; null with too few."
+    )
+    cusum: float | None = Field(
+        description="Cumulative sum of the shifts, below 0 for downwards; null while learning."
+    )
+    drifting: bool = Field(description="Whether the figure no longer looks like its reference.")
+
+
+class RejectTrend(Body):
+    """Where the share of parts that were not passed (REJECT and RECHECK) is going."""
+
+    trend: Direction = Field(description="`learning` until enough parts have gone by.")
+    parts: int = Field(description="Over how many parts.")
+    rate: float | None = Field(description="Share of the parts that were not passed.")
+    per_1000: float | None = Field(description="Change of `rate` with each 1000 parts.")
+    per_1000_low: float | None = Field(description="Lower end of its 95 % interval.")
+    per_1000_high: float | None = Field(description="Upper end of its 95 % interval.")
+    confidence: float | None = Field(
+        description="How sure it is, 0 to 1, that the rate does not stand still."
+    )
+    doubles_in_parts: int | None = Field(
+        description="Parts until the rate has doubled; null unless it is rising."
+    )
+
+
 class State(Body):
     """How the line is doing; retained, every few seconds, and stale after three of them."""
 
@@ -120,3 +155,6 @@ class State(Body):
     gate: str = Field(description="What the gate is doing, in a word or a sentence.")
     camera: str = Field(description="What the camera is doing, in a word or a sentence.")
     broker: str = Field(description="What hinders publishing; empty when nothing does.")
+    drift: list[FigureDrift] = Field([], description="Whether the line looks as it did.")
+    reject_trend: RejectTrend | None = Field(None, description="Whether the reject rate creeps.")
+    audit: str = Field("", description="NUMBER:HASH of the audit chain's last row; empty for none.")

@@ -12,6 +12,7 @@ from agent.config_base import PathText, Section, TopicLevel
 from agent.config_camera import CameraSection, ReplayCamera
 from agent.config_faults import first_fault
 from agent.config_gate import GateSection, RelaySection, SimGate
+from agent.config_metrics import Metrics
 from agent.config_quality import Quality
 from agent.config_trigger import CommandTrigger, TriggerSection
 from agent.errors import ConfigError
@@ -146,6 +147,7 @@ class Config(Section):
     trigger: TriggerSection | None = None
     ledger: Ledger
     mqtt: Mqtt = Mqtt()
+    metrics: Metrics = Metrics()
     quality: Quality = Quality()
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.drift_measures import (
     Bins,
@@ -23,6 +24,9 @@ BEGIN_INDEX = 0.25
 END_SHARE = 0.4  # ends at 0.4 of where it begins: 0.1 for 0.25
 FIGURES = ("score", "brightness", "sharpness")
 
+# What a figure is held against; while the first parts are gathered there is nothing yet.
+Source = Literal["bundle", "first parts", "learning"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -38,7 +42,7 @@ class FigureStatus:
     """One figure against its reference; the numbers are None until there are enough parts."""
 
     name: str
-    source: str  # "bundle", "first parts" or, while those are gathered, "learning"
+    source: Source
     index: float | None
     cusum: float | None
     drifting: bool
@@ -115,7 +119,7 @@ class _Watch:
 
     def __init__(self, name: str, bins: Bins | None, window_parts: int, learn_parts: int) -> None:
         self._name = name
-        self._source = "bundle" if bins else "learning"
+        self._source: Source = "bundle" if bins else "learning"
         self._learned = array("d", bytes(8 * (0 if bins else learn_parts)))
         self._seen = 0
         self._window = bytearray(window_parts)

@@ -11,16 +11,20 @@ from agent.bodies import (
     Account,
     Body,
     EventMessage,
+    FigureDrift,
     ModelState,
     Percentiles,
+    RejectTrend,
     Result,
     State,
     Status,
 )
 from agent.config import Station
+from agent.drift import DriftStatus
 from agent.ledger_rows import Balance, EventRow, ResultRow
 from agent.records import VerdictKind
 from agent.tally import Latency, Snapshot
+from agent.trend import TrendStatus
 
 REPLAYED_AFTER_NS = 30_000_000_000
 
@@ -32,6 +36,19 @@ SCHEMAS: dict[str, type[Body]] = {
     "state": State,
 }
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the machine is at one moment; gate, camera and broker in words."""
+
+    model: ModelState
+    gate: str
+    camera: str
+    broker: str
+    drift: DriftStatus
+    trend: TrendStatus
+    audit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +146,7 @@ def status_message(
     return _json(status)
 
 
-def state_message(
+def state_body(
     *,
     wall_ns: int,
     since_wall_ns: int,
@@ -137,13 +154,10 @@ def state_message(
     balance: Balance,
     snapshot: Snapshot,
     backlog: int,
-    model: ModelState,
-    gate: str,
-    camera: str,
-    broker: str,
-) -> bytes:
-    """Return the body for `state`."""
-    state = State(
+    condition: Condition,
+) -> State:
+    """Return what `state` says, for a message or for the metrics."""
+    return State(
         at=iso_time(wall_ns),
         since=iso_time(since_wall_ns),
         version=version,
@@ -157,11 +171,18 @@ def state_message(
         hand_to_gate_ms=_percentiles(snapshot.hand_to_gate),
         overhead_ms=_percentiles(snapshot.overhead),
         invoke_ms=_percentiles(snapshot.invoke),
-        model=model,
-        gate=gate,
-        camera=camera,
-        broker=broker,
+        model=condition.model,
+        gate=condition.gate,
+        camera=condition.camera,
+        broker=condition.broker,
+        drift=_drift(condition.drift),
+        reject_trend=_reject_trend(condition.trend),
+        audit=condition.audit,
     )
+
+
+def state_message(state: State) -> bytes:
+    """Return the body for `state`."""
     return _json(state)
 
 
@@ -221,3 +242,33 @@ def _percentiles(latency: Latency | None) -> Percentiles | None:
     return Percentiles(
         p50=latency.p50_ms, p90=latency.p90_ms, p99=latency.p99_ms, worst=latency.worst_ms
     )
+
+
+def _drift(status: DriftStatus) -> list[FigureDrift]:
+    return [
+        FigureDrift(
+            name=one.name,
+            source=one.source,
+            index=one.index,
+            cusum=one.cusum,
+            drifting=one.drifting,
+        )
+        for one in status.figures
+    ]
+
+
+def _reject_trend(status: TrendStatus) -> RejectTrend:
+    return RejectTrend(
+        trend=status.trend,
+        parts=status.parts,
+        rate=_rounded(status.rate),
+        per_1000=_rounded(status.per_1000),
+        per_1000_low=_rounded(status.per_1000_low),
+        per_1000_high=_rounded(status.per_1000_high),
+        confidence=_rounded(status.confidence),
+        doubles_in_parts=status.doubles_in_parts,
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
 from socketserver import TCPServer
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from agent.bodies import Percentiles, State
+from agent.bodies import State
 from agent.errors import ConfigError
+from agent.metric_readings import readings
 
 LOOPBACK = "127.0.0.1"
 REQUEST_S = 2.0  # a client that stalls longer is dropped
 POLL_S = 0.1
-STOP_S = 5.0
-
-Samples = tuple[tuple[tuple[str, ...], float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric: its samples are (label values, value)."""
-
-    name: str
-    text: str
-    kind: Literal["gauge", "counter"]
-    labels: tuple[str, ...]
-    samples: Samples
+STOP_S = 1.0
 
 
 class Family(Protocol):
@@ -39,15 +27,6 @@ class Family(Protocol):
     def add_metric(self, labels: Sequence[str], value: float) -> None:
         """Add one sample."""
         ...
-
-
-def readings(state: State) -> tuple[Reading, ...]:
-    """Return what a state holds as metrics, in base units.
-
-    Verdicts are gauges: a PASS that the gate did not obey is taken back, and a counter that goes
-    down reads as a restart.
-    """
-    return (*_parts(state), *_speed(state), *_condition(state))
 
 
 class StateCollector:
@@ -87,7 +66,7 @@ class MetricsServer:
     ) -> None:
         self._asked = (address, port)
         self._state = state
-        self._server: WSGIServer | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -109,23 +88,48 @@ class MetricsServer:
             ) from error
         server.set_app(library.make_wsgi_app(registry, disable_compression=True))
         self._server = server
-        self._thread = threading.Thread(
-            target=server.serve_forever, args=(POLL_S,), name="lw-metrics", daemon=True
-        )
+        self._thread = threading.Thread(target=server.serve, name="lw-metrics", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port; harmless when it is closed."""
+        """Close the port within about a second, whatever a client does; harmless when closed."""
         server, thread = self._server, self._thread
         self._server = self._thread = None
         if server is not None and thread is not None:
-            server.shutdown()
+            server.leave()
             thread.join(STOP_S)
             server.server_close()
 
 
 class _Server(WSGIServer):
     """One request at a time, so that nobody can take more than one thread from the line."""
+
+    timeout = POLL_S
+
+    def __init__(self, place: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        self._leaving = threading.Event()
+        self._client: socket.socket | None = None
+        super().__init__(place, handler)
+
+    def serve(self) -> None:
+        """Answer until `leave` is called."""
+        # The library's own loop ends only between two requests, and a client that sends a byte
+        # now and then would keep the whole agent from stopping.
+        while not self._leaving.is_set():
+            self.handle_request()
+
+    def leave(self) -> None:
+        """End `serve`, and the request that it answers."""
+        self._leaving.set()
+        client = self._client
+        if client is not None:
+            with suppress(OSError):  # it has gone by itself
+                client.shutdown(socket.SHUT_RDWR)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take the next client, remembering it for `leave`."""
+        self._client, address = super().get_request()
+        return self._client, address
 
     def server_bind(self) -> None:
         # HTTPServer asks the name service who we are, which can take minutes without a network.
@@ -155,92 +159,3 @@ def _library() -> tuple[Any, Any]:
         raise ConfigError(
             "metrics.port is set, but prometheus-client is missing: pip install prometheus-client"
         ) from error
-
-
-def _parts(state: State) -> tuple[Reading, ...]:
-    account = state.balance
-    verdicts = (
-        (("PASS",), float(account.passed)),
-        (("REJECT",), float(account.rejected)),
-        (("RECHECK",), float(account.rechecked)),
-        (("UNINSPECTED",), float(account.uninspected)),
-    )
-    return (
-        _counter("linewarden_triggers", "Parts since the ledger was begun.", account.triggers),
-        Reading(
-            "linewarden_parts", "Parts by verdict; they add up.", "gauge", ("verdict",), verdicts
-        ),
-        _gauge("linewarden_parts_in_work", "Parts between photo-eye and verdict.", account.in_work),
-        _counted("linewarden_uninspected", "reason", state.reasons),
-        _counted("linewarden_gate_outcomes", "outcome", state.outcomes),
-    )
-
-
-def _speed(state: State) -> tuple[Reading, ...]:
-    stages = {
-        "trigger_to_verdict": state.trigger_to_verdict_ms,
-        "hand_to_gate": state.hand_to_gate_ms,
-        "overhead": state.overhead_ms,
-        "invoke": state.invoke_ms,
-    }
-    samples = tuple(
-        ((stage, quantile), value_ms / 1000)
-        for stage, times in stages.items()
-        if times is not None
-        for quantile, value_ms in _quantiles(times)
-    )
-    return (
-        _gauge("linewarden_parts_per_second", "Over the last parts.", state.parts_per_s),
-        Reading(
-            "linewarden_latency_seconds",
-            "Over the last parts; quantile 1 is the slowest.",
-            "gauge",
-            ("stage", "quantile"),
-            samples,
-        ),
-    )
-
-
-def _condition(state: State) -> tuple[Reading, ...]:
-    model = state.model
-    info = (((state.version, model.name, model.version), 1.0),)
-    return (
-        _gauge("linewarden_backlog", "Results that the broker has not got yet.", state.backlog),
-        _gauge("linewarden_model_ready", "1 while a proven model judges.", bool(model.name)),
-        _gauge("linewarden_gate_ready", "1 while the gate is in step.", state.gate == "in step"),
-        _gauge("linewarden_camera_up", "1 while the camera delivers.", state.camera == "up"),
-        _gauge("linewarden_broker_ready", "1 while nothing hinders publishing.", not state.broker),
-        _gauge("linewarden_state_time_seconds", "When this was written.", _seconds(state.at)),
-        _gauge("linewarden_start_time_seconds", "When the agent started.", _seconds(state.since)),
-        Reading(
-            "linewarden_build_info",
-            "Versions of agent and model.",
-            "gauge",
-            ("version", "model", "model_version"),
-            info,
-        ),
-    )
-
-
-def _quantiles(times: Percentiles) -> tuple[tuple[str, float], ...]:
-    return ("0.5", times.p50), ("0.9", times.p90), ("0.99", times.p99), ("1", times.worst)
-
-
-def _gauge(name: str, text: str, value: float) -> Reading:
-    return Reading(name, text, "gauge", (), (((), float(value)),))
-
-
-def _counter(name: str, text: str, value: float) -> Reading:
-    return Reading(name, text, "counter", (), (((), float(value)),))
-
-
-def _counted(name: str, label: str, counts: dict[str, int]) -> Reading:
-    samples = tuple(((word,), float(count)) for word, count in counts.items())
-    return Reading(
-        name, f"Parts since the agent started, by {label}.", "counter", (label,), samples
-    )
-
-
-def _seconds(at: str) -> float:
-    """Return a time of our messages as seconds since 1970."""
-    return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Literal
 
-from agent.bodies import ModelState
+from agent.bodies import State
 from agent.clock import Clock
 from agent.config import Config
 from agent.ledger import EventRow, Ledger, ResultRow
 from agent.messages import (
+    Condition,
     Topics,
     event_message,
     result_message,
+    state_body,
     state_message,
     status_message,
 )
 from agent.tally import Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """How the machine is at one moment, in words."""
-
-    model: ModelState
-    gate: str
-    camera: str
-    broker: str
-
-
 class Reporter:
-    """Turns rows and counts into messages of one station."""
+    """Turns rows and counts into messages of one station, and keeps the last state."""
 
     def __init__(self, config: Config, ledger: Ledger, tally: Tally, clock: Clock) -> None:
         self.topics = Topics(config.station)
@@ -43,6 +35,8 @@ class Reporter:
         self._version = version("linewarden")
         self._since_wall_ns = clock.wall_ns()
         self._session = secrets.token_hex(8)
+        self._state_every_ns = round(config.mqtt.state_every_s * 1e9)
+        self._last: tuple[int, State] | None = None
 
     def result(self, row: ResultRow) -> bytes:
         """Return the body of one part's result."""
@@ -54,18 +48,30 @@ class Reporter:
 
     def state(self, condition: Condition) -> bytes:
         """Return the body that says how the line is doing."""
-        return state_message(
+        return state_message(self._build(condition))
+
+    def recent_state(self, condition: Callable[[], Condition]) -> State:
+        """Return the last state, or a new one where that is over `state_every_s` old.
+
+        Without a broker nobody else builds one. Any thread may ask.
+        """
+        last = self._last
+        if last is not None and self._clock.now_ns() - last[0] <= self._state_every_ns:
+            return last[1]
+        return self._build(condition())
+
+    def _build(self, condition: Condition) -> State:
+        state = state_body(
             wall_ns=self._clock.wall_ns(),
             since_wall_ns=self._since_wall_ns,
             version=self._version,
             balance=self._ledger.balance(),
             snapshot=self._tally.snapshot(),
             backlog=self._ledger.backlog(),
-            model=condition.model,
-            gate=condition.gate,
-            camera=condition.camera,
-            broker=condition.broker,
+            condition=condition,
         )
+        self._last = (self._clock.now_ns(), state)
+        return state
 
     @property
     def online(self) -> bytes:

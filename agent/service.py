@@ -7,52 +7,41 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.audit_rows import Deed
 from agent.bodies import ModelState
-from agent.broker import MqttPublisher
+from agent.boxes import Boxes, build_boxes
 from agent.clock import Clock
 from agent.config import Config
+from agent.deeds import Deeds
 from agent.drivers import open_camera, open_engine, open_gate
-from agent.errors import LedgerError, ModelError
+from agent.errors import ConfigError, ModelError
 from agent.lanes.capture import CaptureLane
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.lanes.lane import Lane
 from agent.lanes.recorder import RecorderLane
 from agent.lanes.telemetry import TelemetryLane
-from agent.ledger import Ledger, open_ledger
-from agent.mailbox import NeverLose, NewestWins
+from agent.line_watch import LineWatch
+from agent.messages import Condition
+from agent.metrics import MetricsServer
 from agent.notify import Notifier
+from agent.openings import open_ledger_folder, open_publisher, read_region
 from agent.pictures import PictureStore
-from agent.ports import Engine, Publisher
+from agent.ports import Engine
 from agent.quality import FrameQuality, FrozenWatch
 from agent.quality_shift import read_reference
-from agent.records import Committed, Event, Judged, Part, ToRecorder
-from agent.reporter import Condition, Reporter
+from agent.records import Event
+from agent.reporter import Reporter
 from agent.schedule import Timing
 from agent.slot import ActiveModel, open_active
 from agent.supervisor import Supervisor
 from agent.tally import Tally
-from bundle.archive import open_archive
-from bundle.errors import BundleError
 
 logger = logging.getLogger("linewarden.service")
 
 CHECK_EVERY_S = 0.5
 GRACE_NS = 500_000_000
 LANE_END_S = 3.0
-TO_RECORDER = 20_000  # small records; minutes of a failing disk at 50 parts a second
-TO_GATE = 4096
-
-
-@dataclass(slots=True)
-class Boxes:
-    """The mailboxes between the lanes."""
-
-    frames: NewestWins
-    parts: NeverLose[Part]
-    judged: NeverLose[Judged]
-    committed: NeverLose[Committed]
-    recorder: NeverLose[ToRecorder]
 
 
 @dataclass(slots=True)
@@ -79,13 +68,12 @@ class Service:
         self._notifier = notifier
         self._model: ActiveModel | None = None
         self._started = self._stopping = False
+        self._why_stopped = "the agent was asked to stop"
         self.tally = Tally()
-        self._quality = FrameQuality(
-            config.quality,
-            _check_bundle(Path(config.model.bundle)),
-            read_reference(config.quality),
-        )
-        self._ledger = _open_ledger(Path(config.ledger.folder), clock)
+        region, mark = read_region(Path(config.model.bundle)), read_reference(config.quality)
+        self._quality = FrameQuality(config.quality, region, mark)
+        self._watch = LineWatch(FrameQuality(config.quality, region))
+        self._ledger = open_ledger_folder(Path(config.ledger.folder), clock)
         try:
             self._build()
         except BaseException:
@@ -95,10 +83,18 @@ class Service:
     def _build(self) -> None:
         config, clock = self._config, self._clock
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
-        self._publisher = _open_publisher(config, self._reporter)
+        self._publisher = open_publisher(config, self._reporter)
+        self._deeds = Deeds(Path(config.ledger.folder), clock, self._tell)
+        self._metrics = MetricsServer(
+            config.metrics.port,
+            lambda: self._reporter.recent_state(self._condition),
+            config.metrics.address,
+        )
         self._gate = open_gate(config.gate, config.timing, config.belt, clock, config.trigger)
         timing = Timing.from_config(config.timing)
-        self._boxes = self._build_boxes(timing)
+        self._boxes = build_boxes(
+            config.camera.frame_rate, timing.max_in_flight, self._gate.wake, clock
+        )
         self.lanes = self._build_lanes(timing, self._boxes)
         self._supervisor = Supervisor(self.lanes.in_order(), clock)
 
@@ -119,21 +115,37 @@ class Service:
         GateError when the gate cannot be opened at all; a model that fails leaves the line
         rejecting, and says so.
         """
+        device = self._config.station.device
         self._gate.open()
-        self._tell("started", f"the agent started on {self._config.station.device}")
+        self._tell("started", f"the agent started on {device}")
         self._started = True
         self._supervisor.start()
         self._notifier.ready("rejecting: the model is not proven yet")
+        self._deeds.note(Deed.STARTED, f"the agent was started on {device}")
+        self._prove_model()
+        if self._config.metrics.port:
+            self._open_metrics()
+
+    def _prove_model(self) -> None:
+        path = Path(self._config.model.bundle)
         try:
-            self._model = open_active(
-                Path(self._config.model.bundle), self._open_engine, self._clock
-            )
+            model = open_active(path, self._open_engine, self._clock)
         except ModelError as error:
             logger.error("model refused: %s; every part is rejected", error)
             self._tell("model_refused", str(error))
             return
-        logger.info("ready: %s judges parts", self._model.title)
-        self._tell("model_ready", f"{self._model.title} judges parts")
+        self._deeds.note_model(model.title, model.manifest)  # before it has judged a part
+        self._model = model
+        logger.info("ready: %s judges parts", model.title)
+        self._tell("model_ready", f"{model.title} judges parts")
+
+    def _open_metrics(self) -> None:
+        """Let Prometheus read; a port that is taken costs the figures, never the line."""
+        try:
+            self._metrics.start()
+        except ConfigError as error:
+            logger.error("no metrics: %s", error)
+            self._tell("metrics_lost", str(error))
 
     def run(self, stop: threading.Event) -> bool:
         """Run until `stop` is set; False when a lane died and the process must go."""
@@ -153,8 +165,10 @@ class Service:
         self._stopping = True
         self._notifier.stopping()
         self.lanes.gate.draining = True
-        self._tell("stopping", "the agent was asked to stop")
+        self._tell("stopping", self._why_stopped)
+        self._metrics.stop()
         if self._started:
+            self._deeds.note(Deed.STOPPED, self._why_stopped)
             self._finish_parts()
             self._supervisor.stop(LANE_END_S)
         else:
@@ -175,6 +189,7 @@ class Service:
         dead = self._supervisor.dead()
         if dead:
             logger.critical("lane=%s died; the process ends and is started again", dead[0])
+            self._why_stopped = f"lane {dead[0]} died"
             return False
         stale = self._supervisor.stale()
         if not stale:
@@ -182,7 +197,7 @@ class Service:
         return True
 
     def _condition(self) -> Condition:
-        """Return how the machine is, in words."""
+        """Return how the machine is."""
         model = self._model
         manifest = model.manifest if model else None
         recorder = self.lanes.recorder
@@ -195,6 +210,9 @@ class Service:
             gate=recorder.disk_fault or self.lanes.gate.state,
             camera="up" if self.lanes.capture.up else self.lanes.capture.fault.value,
             broker=self._publisher.fault if self._publisher else "",
+            drift=self._watch.drift,
+            trend=self._watch.trend,
+            audit=self._deeds.head,
         )
 
     def _status(self) -> str:
@@ -202,16 +220,6 @@ class Service:
         counts = ", ".join(f"{kind.value} {n}" for kind, n in snapshot.verdicts.items())
         model = self._model.title if self._model else "no model: rejecting"
         return f"{model}; {snapshot.triggers} parts: {counts}"
-
-    def _build_boxes(self, timing: Timing) -> Boxes:
-        wake = self._gate.wake
-        return Boxes(
-            frames=NewestWins(self._clock, _frames_kept(self._config.camera.frame_rate)),
-            parts=NeverLose(timing.max_in_flight),
-            judged=NeverLose(TO_GATE, on_put=wake),
-            committed=NeverLose(TO_GATE, on_put=wake),
-            recorder=NeverLose(TO_RECORDER),
-        )
 
     def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
         config, clock = self._config, self._clock
@@ -250,7 +258,13 @@ class Service:
         quota_bytes = section.picture_quota_mb * 1_000_000
         pictures = PictureStore(Path(section.folder) / "pictures", quota_bytes)
         return RecorderLane(
-            boxes.recorder, boxes.committed.put, self._ledger, pictures, section, self._clock
+            boxes.recorder,
+            boxes.committed.put,
+            self._ledger,
+            pictures,
+            self._watch,
+            section,
+            self._clock,
         )
 
     def _build_telemetry(self) -> TelemetryLane:
@@ -271,39 +285,3 @@ class Service:
 
     def _tell(self, kind: str, text: str) -> None:
         self._boxes.recorder.put(Event(kind, text, self._clock.now_ns()))
-
-
-def _frames_kept(frame_rate: float) -> int:
-    """Keep what a part that waits its turn may need, without keeping much."""
-    return min(24, max(4, round(0.15 * frame_rate)))
-
-
-def _open_publisher(config: Config, reporter: Reporter) -> Publisher | None:
-    """Return the connection to the plant's broker; None when none is configured."""
-    if not config.mqtt.host:
-        return None
-    return MqttPublisher(
-        config.mqtt,
-        reporter.topics.status,
-        f"linewarden-{config.station.device}",
-        online=reporter.online,
-        offline=reporter.stopped,
-        lost=reporter.lost,
-    )
-
-
-def _open_ledger(folder: Path, clock: Clock) -> Ledger:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerError(f"cannot make the ledger's folder {folder}: {error.strerror}") from error
-    return open_ledger(folder, clock)
-
-
-def _check_bundle(path: Path) -> tuple[int, int, int, int] | None:
-    """Return the region of interest; refuse to start with a bundle that is none."""
-    try:
-        region = open_archive(path).manifest.input.region
-    except BundleError as error:
-        raise ModelError(str(error)) from error
-    return None if region is None else (region.x, region.y, region.width, region.height)

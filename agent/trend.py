@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.records import Event, VerdictKind
 
@@ -14,6 +15,9 @@ FEWEST_REJECTS = 8  # on either side: a sum of fewer block numbers is not near e
 BEGIN_Z = 4.0
 END_Z = 2.0
 INTERVAL_Z = 1.96
+
+# "learning" until there are enough blocks.
+Direction = Literal["learning", "steady", "rising", "falling"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class TrendStatus:
     per_1000_high: float | None
     confidence: float | None
     doubles_in_parts: int | None  # at this slope; None unless the rate is rising
-    trend: str  # "steady", "rising" or "falling"; "learning" until there are enough blocks
+    trend: Direction
 
 
 LEARNING = TrendStatus(0, 0, None, None, None, None, None, None, None, "learning")
@@ -61,7 +65,7 @@ class Trend:
         self._complete = 0
         self._parts = 0
         self._rejected = 0
-        self._trend = "steady"
+        self._trend: Direction = "steady"
         self._status = LEARNING
 
     def observe(self, kind: VerdictKind, at_ns: int) -> tuple[Event, ...]:
@@ -141,7 +145,7 @@ def fit_slope(rejects: list[int], block_parts: int) -> Slope:
     return Slope(rate, per_block, error, per_block / error if enough else 0.0)
 
 
-def turned(trend: str, z: float) -> str:
+def turned(trend: Direction, z: float) -> Direction:
     """Return the trend after a check, with hysteresis."""
     if abs(z) >= BEGIN_Z:
         return "rising" if z > 0 else "falling"

@@ -63,6 +63,9 @@ def _facts(card: Card) -> Mapping[str, object]:
     facts = asdict(card)
     parity: dict[str, object] = facts["parity"]
     parity |= {"passed": card.parity.passed, "failure": card.parity.failure}
+    if card.way is not None:
+        way: dict[str, object] = facts["way"]
+        way["cuts"] = [cut.model_dump(mode="json") for cut in card.way.cuts]
     return facts
 
 

@@ -18,6 +18,7 @@ from agent.ledger import (
     SetVerdict,
     Written,
 )
+from agent.line_watch import LineWatch
 from agent.mailbox import NeverLose
 from agent.pictures import PictureStore
 from agent.records import (
@@ -50,6 +51,7 @@ class RecorderLane(Lane):
         committed: Callable[[Committed], bool],
         ledger: Ledger,
         pictures: PictureStore,
+        watch: LineWatch,
         section: config.Ledger,
         clock: Clock,
     ) -> None:
@@ -58,6 +60,7 @@ class RecorderLane(Lane):
         self._committed = committed
         self._ledger = ledger
         self._pictures = pictures
+        self._watch = watch
         self._section = section
         self._unwritten: list[ToRecorder] = []
         self._current: list[ToRecorder] = []
@@ -116,6 +119,9 @@ class RecorderLane(Lane):
         for item in group:
             if isinstance(item, Judged) and item.pixels is not None and self._wanted(item):
                 self._pictures.keep(item.verdict.part.seq, item.pixels)
+        # Last: whoever waits for the commit must not wait for this as well.
+        for event in self._watch.observe(group, self.clock.now_ns()):
+            self._inbox.put(event)
 
     def _entry(self, item: ToRecorder) -> LedgerWrite:
         if isinstance(item, Part):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.errors import BudgetError, SlimError
-from export.slim.latency_table import Costs, predicted_ms
+from export.slim.layer_costs import Costs, predicted_ms
 from export.slim.surgery import Keep
 
 Importance = Mapping[str, NDArray[np.float64]]

@@ -29,7 +29,8 @@ class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
     The climb is kept in the folder `folder` of the run. `pictures` is how many an epoch has,
-    `judged` how many batches rate the channels.
+    `judged` how many batches rate the channels. `timed` says whether each group of channels is
+    measured; False: costs follow from the work alone.
     """
 
     folder: str
@@ -39,6 +40,7 @@ class Ladder:
     pictures: int
     judged: int
     batch: int = 32
+    timed: bool = True
 
 
 FULL = Ladder(
@@ -64,4 +66,5 @@ QUICK = Ladder(
     pictures=64,
     judged=2,
     batch=16,
+    timed=False,
 )

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from export.convert import load_network
 from export.slim.budget import choose_keep
 from export.slim.climb import ClimbFolder, ClimbState, StepFigures, Task, list_tasks
@@ -17,12 +19,12 @@ from export.slim.front import Front, read_front
 from export.slim.importance import taylor_importance
 from export.slim.ladder import Ladder, Rung
 from export.slim.latency_table import (
-    Costs,
+    estimate_costs,
     measure_costs,
     measure_in_turn,
-    rebase,
     timing_model,
 )
+from export.slim.layer_costs import Costs, rebase
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.steps import Steps
 from training.backend import start_backend
@@ -74,7 +76,7 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     job = read_job(data, source)
     folder.path.mkdir(exist_ok=True)
     teacher = load_network(source.model_path, folder.log)
-    costs = _costs(folder, teacher, job, steps, now_ns)
+    costs = _costs(folder, teacher, job, ladder, steps, now_ns)
     climb = _Climb(source, folder, job, ladder, teacher, costs, steps, now_ns)
     network = load_network(folder.work, folder.log) if folder.work.exists() else teacher
     for task in tasks[state.tasks :]:
@@ -82,8 +84,13 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     return read_front(folder.front)
 
 
-def _costs(folder: ClimbFolder, teacher: Any, job: Job, steps: Steps, now_ns: Now) -> Costs:
-    """Measure what each group of channels costs, or read what was measured before."""
+def _costs(
+    folder: ClimbFolder, teacher: Any, job: Job, ladder: Ladder, steps: Steps, now_ns: Now
+) -> Costs:
+    """Measure what each group of channels costs, or read what was measured before.
+
+    Where the ladder is not timed only the whole network is measured.
+    """
     told = False
 
     def tell(_group: str, done: int, total: int) -> None:
@@ -96,6 +103,9 @@ def _costs(folder: ClimbFolder, teacher: Any, job: Job, steps: Steps, now_ns: No
     def measure(models: Any) -> tuple[float, ...]:
         return measure_in_turn(models, now_ns)
 
+    if not ladder.timed:
+        steps.step("Timing the whole network")
+        return estimate_costs(teacher, job.spec, measure, folder.costs)
     return measure_costs(teacher, job.spec, measure, folder.costs, tell=tell)
 
 
@@ -108,6 +118,9 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
         _finish(climb, task, network, state)
     else:
         network, state = _teach(climb, task, network, state)
+        rung = climb.rung(task)
+        figures = _figures(climb, f"{rung.name}, {task.kind}", network, climb.job_at(rung))
+        state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
     climb.folder.keep(state, network)
     return network, state
@@ -132,14 +145,26 @@ def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[An
         widths = widths_of(network)
         costs = rebase(climb.costs, widths, before)
         network = keep_channels(network, choose_keep(rated, costs, widths, target_ms))
-    figures = StepFigures(
-        step=f"{rung.name} cut",
-        size=rung.size,
+    return network, _figures(climb, f"{rung.name}, cut", network, job)
+
+
+def _figures(climb: _Climb, step: str, network: Any, job: Job) -> StepFigures:
+    """Return what the network is after a step; its accuracy is that of a try, no threshold set."""
+    pictures = PictureBatches(job.root, job.split.validation, job.spec, job.labels, batch=32)
+    bad = np.array([label in job.defective for label in job.labels])
+    right = 0
+    for place in range(len(pictures)):
+        inputs, truths, _ = pictures[place]
+        logits = np.asarray(network.predict_on_batch(inputs))
+        right += int((bad[logits.argmax(axis=1)] == bad[truths.argmax(axis=1)]).sum())
+    return StepFigures(
+        step=step,
+        size=job.spec.height,
         parameters=int(network.count_params()),
         macs=count_macs(network).macs,
         int8_ms=_relative_ms(climb, network, job),
+        validation_accuracy=right / len(job.split.validation),
     )
-    return network, figures
 
 
 def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:

@@ -25,6 +25,7 @@ def test_the_smallest_configuration_is_enough():
     config = parse_config(GOOD)
     assert config.timing.delay_ms == 400
     assert not config.mqtt.host
+    assert (config.metrics.port, config.metrics.address) == (0, "127.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,9 @@ def test_the_smallest_configuration_is_enough():
         ("[station]\nline = 'a/b'\n", r"station\.line"),
         ("[belt]\njitter = 1.0\n", r"belt\.jitter.*less than 1"),
         ("[timing]\nmin_pitch_ms = 20\n", "would count as one"),
+        ("[metrics]\nport = 70000\n", r"metrics\.port.*65535.*70000"),
+        ("[metrics]\naddress = 'localhost'\n", r"metrics\.address.*'localhost'"),
+        ("[metrics]\nadress = '127.0.0.1'\n", r"did you mean metrics\.address"),
         ("x = [", "not valid TOML"),
     ],
 )

@@ -14,20 +14,24 @@ from hypothesis import strategies as st
 
 from agent.bodies import ModelState, Result, State
 from agent.config import Station
+from agent.drift import DriftStatus, FigureStatus
 from agent.ledger_rows import Balance, EventRow, ResultRow
 from agent.messages import (
     SCHEMAS,
+    Condition,
     Topics,
     event_message,
     iso_time,
     result_message,
     schema_name,
     shortened,
+    state_body,
     state_message,
     status_message,
 )
 from agent.records import OutcomeCode, Part, Reason, Trigger, Verdict, VerdictKind
 from agent.tally import Tally
+from agent.trend import LEARNING, TrendStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 SECOND_NS = 1_000_000_000
@@ -129,6 +133,30 @@ def test_the_status_says_whether_an_end_was_meant(reason, status: str) -> None:
     assert (parsed["status"], parsed["reason"]) == (status, reason)
 
 
+QUIET = Condition(
+    model=ModelState(name="casting", version="3", signed=False),
+    gate="ready",
+    camera="up",
+    broker="",
+    drift=DriftStatus(()),
+    trend=LEARNING,
+    audit="",
+)
+
+
+def some_state(tally: Tally, condition: Condition = QUIET) -> State:
+    """Return a state with an account of nine parts."""
+    return state_body(
+        wall_ns=WALL_NS,
+        since_wall_ns=WALL_NS - SECOND_NS,
+        version="0.1.0",
+        balance=Balance(9, 5, 1, 1, 2, 1),
+        snapshot=tally.snapshot(),
+        backlog=4,
+        condition=condition,
+    )
+
+
 def test_the_state_balances_with_parts_in_work() -> None:
     """Counts of the ledger and of this start, percentiles, and the condition in words."""
     tally = Tally()
@@ -139,18 +167,7 @@ def test_the_state_balances_with_parts_in_work() -> None:
             times = {"ready_ns": trigger.at_ns, "judged_ns": trigger.at_ns, "invoke_us": 4000}
             verdict = Verdict(Part(number, trigger), VerdictKind.PASS, **times)
             tally.verdict(verdict, trigger.at_ns + 5_000_000)
-    message = state_message(
-        wall_ns=WALL_NS,
-        since_wall_ns=WALL_NS - SECOND_NS,
-        version="0.1.0",
-        balance=Balance(9, 5, 1, 1, 2, 1),
-        snapshot=tally.snapshot(),
-        backlog=4,
-        model=ModelState(name="casting", version="3", signed=False),
-        gate="ready",
-        camera="up",
-        broker="",
-    )
+    message = state_message(some_state(tally))
     state = State.model_validate_json(message)
     assert (state.session.triggers, state.session.passed, state.session.in_work) == (3, 2, 1)
     for account in (state.session, state.balance):
@@ -159,6 +176,59 @@ def test_the_state_balances_with_parts_in_work() -> None:
     assert state.invoke_ms.p50 == 4.0
     assert state.hand_to_gate_ms.worst == 5.0
     assert (state.since, state.backlog) == ("2024-05-06T07:05:02.250Z", 4)
+
+
+def test_the_state_says_whether_the_line_looks_as_it_did() -> None:
+    """Drift of each figure, the reject rate's trend, and the audit chain's head."""
+    trend = TrendStatus(
+        9000, 180, 0.02, 0.031, 0.00150049, 0.001, 0.002, 0.99999971, 20_666, "rising"
+    )
+    changed = replace(
+        QUIET,
+        drift=DriftStatus(
+            (
+                FigureStatus("score", "bundle", 0.31, -22.5, drifting=True),
+                FigureStatus("brightness", "learning", None, None, drifting=False),
+            )
+        ),
+        trend=trend,
+        audit="12:" + "ab" * 32,
+    )
+    parsed = json.loads(state_message(some_state(Tally(), changed)))
+    assert parsed["drift"] == [
+        {
+            "name": "score",
+            "source": "bundle",
+            "index": 0.31,
+            "cusum": -22.5,
+            "drifting": True,
+        },
+        {
+            "name": "brightness",
+            "source": "learning",
+            "index": None,
+            "cusum": None,
+            "drifting": False,
+        },
+    ]
+    assert parsed["reject_trend"] == {
+        "trend": "rising",
+        "parts": 9000,
+        "rate": 0.02,
+        "per_1000": 0.0015,
+        "per_1000_low": 0.001,
+        "per_1000_high": 0.002,
+        "confidence": 1.0,
+        "doubles_in_parts": 20_666,
+    }
+    assert parsed["audit"] == changed.audit
+
+
+def test_a_state_cut_for_a_small_broker_still_balances() -> None:
+    """Drift, trend and audit go first: they are events as well."""
+    short = json.loads(shortened(state_message(some_state(Tally())), State))
+    assert not {"drift", "reject_trend", "audit"} & set(short)
+    assert State.model_validate(short).balance.triggers == 9
 
 
 def test_topics_follow_the_station() -> None:

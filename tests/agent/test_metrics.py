@@ -6,12 +6,14 @@ import socket
 import sys
 import threading
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
-from agent.bodies import Account, ModelState, Percentiles, State
+from agent.bodies import Account, FigureDrift, ModelState, Percentiles, RejectTrend, State
 from agent.errors import ConfigError
-from agent.metrics import MetricsServer, StateCollector, readings
+from agent.metric_readings import readings
+from agent.metrics import MetricsServer, StateCollector
 
 
 def state(**more):
@@ -82,12 +84,45 @@ def test_what_is_not_well_is_zero(field, value, name):
     assert values(state(**{field: value}))[name, ()] == 0
 
 
+def figure(name, index=None, *, drifting=False):
+    """Return one figure of a state."""
+    return FigureDrift(
+        name=name, source="first parts", index=index, cusum=0.0, drifting=drifting
+    )  # fmt: skip
+
+
+def going(trend):
+    """Return a state whose reject rate is going somewhere."""
+    rest = dict.fromkeys(
+        ("rate", "per_1000", "per_1000_low", "per_1000_high", "confidence", "doubles_in_parts")
+    )
+    return state(reject_trend=RejectTrend(trend=trend, parts=9000, **rest))
+
+
+def test_each_figure_that_drifts_is_one():
+    """By name, with its index where there is one."""
+    found = values(state(drift=[figure("score", 0.3, drifting=True), figure("brightness")]))
+    assert found["linewarden_drift", ("score",)] == 1
+    assert found["linewarden_drift", ("brightness",)] == 0
+    assert found["linewarden_drift_index", ("score",)] == 0.3
+    assert ("linewarden_drift_index", ("brightness",)) not in found
+
+
+def test_the_reject_rates_trend_has_a_sign():
+    """Up is 1, down is -1, anything else nothing."""
+    signs = {"rising": 1, "falling": -1, "steady": 0, "learning": 0}
+    for trend, sign in signs.items():
+        assert values(going(trend))["linewarden_reject_trend", ()] == sign
+    assert values(state())["linewarden_reject_trend", ()] == 0
+
+
 def test_every_number_of_the_account_has_a_metric():
     """What `state` gains must be shown as well, or be left out on purpose."""
     shown = {"at", "since", "version", "balance", "reasons", "outcomes", "parts_per_s", "backlog"}
     shown |= {"trigger_to_verdict_ms", "hand_to_gate_ms", "overhead_ms", "invoke_ms"}
-    shown |= {"model", "gate", "camera", "broker"}
-    left_out = {"session"}  # the account since the ledger was begun holds it
+    shown |= {"model", "gate", "camera", "broker", "drift", "reject_trend"}
+    # The account since the ledger was begun holds the session's; a hash is no number.
+    left_out = {"session", "audit"}
     assert shown | left_out == set(State.model_fields)
 
 
@@ -103,7 +138,7 @@ def test_before_the_first_state_there_are_no_metrics():
 
 
 def test_without_the_library_one_sentence_says_what_to_install(monkeypatch):
-    """The agent does not start with half of what was asked for."""
+    """It says so, not an exception of the library's."""
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     server = MetricsServer(0, lambda: None)
     with pytest.raises(ConfigError, match="prometheus-client is missing"):
@@ -171,6 +206,28 @@ def test_a_client_that_stalls_or_talks_nonsense_does_not_stop_the_others(served)
         loud.sendall(b"\x00\xff" * 2000 + b"\r\n\r\n")
         assert "linewarden_triggers_total" in served.get()
         silent.close()
+
+
+def test_a_client_that_never_ends_does_not_keep_the_agent_from_stopping(served, wait_until):
+    """It sends a byte now and then, so that no read of the server's takes long."""
+    over = threading.Event()
+    with socket.create_connection(("127.0.0.1", served.server.port), 30) as drip:
+
+        def send():
+            with suppress(OSError):
+                while not over.wait(0.05):
+                    drip.sendall(b"G")
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            wait_until(lambda: served.server._server._client is not None)
+            served.server.stop()
+            assert served.server.port == 0
+            assert "lw-metrics" not in {thread.name for thread in threading.enumerate()}
+        finally:
+            over.set()
+            sender.join(30)
 
 
 def test_a_port_that_is_taken_is_said(served):

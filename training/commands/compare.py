@@ -21,6 +21,14 @@ def compare(
             "--data", metavar="DIR", help="Measure training accuracy on these, their own, pictures."
         ),
     ] = None,
+    pareto: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--pareto",
+            metavar="FRONT.json",
+            help="Show slim models too: front.json of a run's slim folder; may be given again.",
+        ),
+    ] = None,
     latency: Annotated[
         bool, typer.Option("--latency/--no-latency", help="Time the models on this machine.")
     ] = True,
@@ -35,19 +43,21 @@ def compare(
     from training.backend import start_backend
     from training.comparison.claims import find_claims
     from training.comparison.compare import compare_runs
+    from training.comparison.fronts import read_fronts
     from training.comparison.paper_table import table_1
     from training.comparison.read import read_runs
     from training.comparison.text import comparison_json, table_lines
 
-    _check_out(out)
+    _check_out(out, pareto)
     read_runs(runs)  # a wrong folder is said before a model loads
+    fronts = read_fronts(pareto or ())
     start_backend()
     comparison = compare_runs(runs, data=data, now_ns=time.perf_counter_ns if latency else None)
     page = None
     if out is not None:
         from training.comparison.page import write_comparison
 
-        page = write_comparison(comparison, out)
+        page = write_comparison(comparison, out, fronts)
     for warning in comparison.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
@@ -59,12 +69,14 @@ def compare(
         print(f"the page is {page}")
 
 
-def _check_out(out: Path | None) -> None:
+def _check_out(out: Path | None, pareto: list[Path] | None) -> None:
     """Refuse to begin what would fail when the page is written."""
     from importlib.util import find_spec
 
     from training.errors import OptionError
 
+    if pareto and out is None:
+        raise OptionError("--pareto needs --out: plot and table of the slim models go to its page")
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if out is not None and missing:
         raise OptionError(f"--out needs {' and '.join(missing)}: pip install 'linewarden[train]'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,7 +17,9 @@ from training.comparison.charts import (
     draw_curves,
 )
 from training.comparison.claims import find_claims
+from training.comparison.fronts import SlimFront, front_table, fronts_csv
 from training.comparison.paper import LEAK, TITLE
+from training.comparison.pareto import draw_pareto
 from training.comparison.records import Comparison, Run
 from training.comparison.tables import all_tables
 from training.comparison.text import (
@@ -30,28 +32,35 @@ from training.comparison.text import (
 from training.errors import RunError
 
 PAGE, MARKDOWN, NUMBERS, FIGURES = "compare.html", "compare.md", "compare.json", "figures.csv"
+PARETO_PLOT, PARETO_FIGURES = "pareto.png", "pareto.csv"
 TABLES, PLOTS = "tables", "plots"
 
 
-def write_comparison(comparison: Comparison, out: Path) -> Path:
+def write_comparison(comparison: Comparison, out: Path, fronts: Sequence[SlimFront] = ()) -> Path:
     """Write everything to the folder `out` and return the page's path.
 
+    With `fronts` the page also shows the slim models, and their plot and figures lie beside it.
     Raises RunError where the folder cannot be written.
     """
     plots = draw_plots(comparison)
+    pareto = draw_pareto(fronts) if fronts else None
     numbers = json.dumps(comparison_json(comparison), indent=1, allow_nan=False) + "\n"
     texts = {
         MARKDOWN: comparison_markdown(comparison),
         NUMBERS: numbers,
         FIGURES: figures_csv(comparison),
-        PAGE: render_page(comparison, plots),
+        PAGE: render_page(comparison, plots, fronts, pareto),
     }
+    if pareto is not None:
+        texts[PARETO_FIGURES] = fronts_csv(fronts)
     texts |= {f"{TABLES}/{each.name}.csv": table_csv(each) for each in all_tables(comparison)}
     try:
         for folder in (TABLES, PLOTS):
             (out / folder).mkdir(parents=True, exist_ok=True)
         for name, png in plots.items():
             (out / PLOTS / f"{name}.png").write_bytes(png)
+        if pareto is not None:
+            (out / PARETO_PLOT).write_bytes(pareto)
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -75,8 +84,15 @@ def draw_plots(comparison: Comparison) -> dict[str, bytes]:
     return plots
 
 
-def render_page(comparison: Comparison, plots: Mapping[str, bytes]) -> str:
+def render_page(
+    comparison: Comparison,
+    plots: Mapping[str, bytes],
+    fronts: Sequence[SlimFront] = (),
+    pareto: bytes | None = None,
+) -> str:
     """Return the page: what holds and what does not, tables, plots, then each run."""
+    tables = [*all_tables(comparison), *([front_table(fronts)] if fronts else [])]
+    shown = dict(plots) if pareto is None else {**plots, "pareto": pareto}
     pages = Environment(
         loader=PackageLoader("training", "templates"),
         autoescape=True,
@@ -90,8 +106,8 @@ def render_page(comparison: Comparison, plots: Mapping[str, bytes]) -> str:
         paper_title=TITLE,
         paper_leak=LEAK,
         doubts=paper_doubts(comparison),
-        tables={table.name: table for table in all_tables(comparison)},
-        plots={name: _png_uri(png) for name, png in plots.items()},
+        tables={table.name: table for table in tables},
+        plots={name: _png_uri(png) for name, png in shown.items()},
         curves=[name for name in plots if name.startswith("curves-")],
         runs=[(run, run_details(run)) for run in comparison.runs],
         machine=_fact_lines(comparison.machine),

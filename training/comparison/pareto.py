@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from bundle.manifest import first_fault
 from training.charts_style import DARK, LIGHT, MIDDLE, new_figure, percent_axes, render_png
+from training.comparison.fronts import FrontPoint, SlimFront
 from training.comparison.paper import network_title
-from training.errors import RunError
 
 # Okabe and Ito's colours, those that differ most in grey first; the marker tells them apart too.
 _STYLES = (
@@ -41,65 +38,12 @@ _PLACES = tuple(
 )
 
 
-class PlotPoint(BaseModel):
-    """What the plot needs of a point of a front."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-    name: str
-    network: str
-    p50_ms: float = Field(gt=0.0, allow_inf_nan=False)
-    accuracy: float = Field(ge=0.0, le=1.0)
-    accuracy_interval: tuple[float, float] | None = None
-
-
-class PlotFront(BaseModel):
-    """What the plot needs of a front's file; `best` names the points that the line joins."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-    machine: dict[str, JsonValue]
-    threads: int
-    points: tuple[PlotPoint, ...] = Field(min_length=1)
-    best: tuple[str, ...]
-
-
-def read_fronts(paths: Sequence[Path]) -> tuple[PlotFront, ...]:
-    """Return the fronts of these files, which the export wrote.
-
-    Raises RunError for what is no front, and for times that cannot stand in one plot since they
-    come from different machines.
-    """
-    fronts = tuple(_read_front(path) for path in paths)
-    for path, front in zip(paths, fronts, strict=True):
-        if _timed_on(front) != _timed_on(fronts[0]):
-            raise RunError(
-                f"{path} was timed on {_timed_on(front)}, {paths[0]} on {_timed_on(fronts[0])}: "
-                "times of different machines do not compare; plot them apart"
-            )
-    return fronts
-
-
-def _read_front(path: Path) -> PlotFront:
-    try:
-        return PlotFront.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"cannot read the front {path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise RunError(f"{path} is no front: {first_fault(error, 'front')}") from error
-
-
-def _timed_on(front: PlotFront) -> str:
-    many = "" if front.threads == 1 else "s"
-    return f"{front.machine.get('cpu', 'an unknown machine')}, {front.threads} thread{many}"
-
-
-def draw_pareto(fronts: Sequence[PlotFront]) -> bytes:
+def draw_pareto(fronts: Sequence[SlimFront]) -> bytes:
     """Return accuracy with its interval against the time of one picture, as PNG."""
     return render_png(pareto_figure(fronts))
 
 
-def pareto_figure(fronts: Sequence[PlotFront]) -> Figure:
+def pareto_figure(fronts: Sequence[SlimFront]) -> Figure:
     """Return the plot: filled markers are the best for their time, hollow ones are beaten."""
     figure = new_figure(9, 5.6)
     axes = figure.subplots()
@@ -108,7 +52,7 @@ def pareto_figure(fronts: Sequence[PlotFront]) -> Figure:
     _scale_time(axes, [point.p50_ms for point in points])
     percent_axes(axes, x=False)
     axes.set(
-        xlabel=f"median time of one picture, ms ({_timed_on(fronts[0])})",
+        xlabel=f"median time of one picture, ms ({fronts[0].timed_on})",
         ylabel="accuracy on validation pictures, with its 95 % interval",
     )
     axes.grid(alpha=0.3)
@@ -132,7 +76,7 @@ def _scale_time(axes: Axes, times_ms: Sequence[float]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _draw_lines(axes: Axes, fronts: Sequence[PlotFront]) -> None:
+def _draw_lines(axes: Axes, fronts: Sequence[SlimFront]) -> None:
     for front, line in zip(fronts, itertools.cycle(_LINES)):
         best = _best(front)
         title = network_title(best[0].network)
@@ -143,14 +87,14 @@ def _draw_lines(axes: Axes, fronts: Sequence[PlotFront]) -> None:
         )  # fmt: skip
 
 
-def _best(front: PlotFront) -> list[PlotPoint]:
+def _best(front: SlimFront) -> list[FrontPoint]:
     return sorted(
         (point for point in front.points if point.name in front.best),
         key=lambda point: point.p50_ms,
     )
 
 
-def _draw_points(axes: Axes, fronts: Sequence[PlotFront]) -> None:
+def _draw_points(axes: Axes, fronts: Sequence[SlimFront]) -> None:
     families = dict.fromkeys(point.network for front in fronts for point in front.points)
     styles = dict(zip(families, itertools.cycle(_STYLES)))
     for network, (colour, marker) in styles.items():
@@ -175,7 +119,7 @@ def _draw_points(axes: Axes, fronts: Sequence[PlotFront]) -> None:
             )  # fmt: skip
 
 
-def _name_points(figure: Figure, axes: Axes, fronts: Sequence[PlotFront]) -> None:
+def _name_points(figure: Figure, axes: Axes, fronts: Sequence[SlimFront]) -> None:
     """Write each name where it covers no other name, marker, bar or line, if there is such a place.
 
     Names keep out of the layout, so that nothing moves after their places were chosen.
@@ -187,13 +131,13 @@ def _name_points(figure: Figure, axes: Axes, fronts: Sequence[PlotFront]) -> Non
         (point for front in fronts for point in front.points),
         key=lambda one: (one.p50_ms, one.accuracy, one.name),
     )
-    names: list[Box] = []
+    room, names = np.array(axes.bbox.extents), list[Box]()
     for point in points:
         at = axes.transData.transform((point.p50_ms, point.accuracy))
         size = _text_size(figure, point.name)
         boxes = [_name_box(at, place, size, pixels) for place in _PLACES]
         leaders = [_leader_boxes(at, place, pixels) for place in _PLACES]
-        covered = _covered(np.array(boxes), axes.bbox.extents, np.array(taken + names))
+        covered = _covered(np.array(boxes), room, np.array(taken + names))
         crossed = [_crossed(leader, names) for leader in leaders]
         best = int(np.argmin(covered + crossed))
         names.append(boxes[best])
@@ -201,7 +145,7 @@ def _name_points(figure: Figure, axes: Axes, fronts: Sequence[PlotFront]) -> Non
         _write_name(axes, point, _PLACES[best])
 
 
-def _write_name(axes: Axes, point: PlotPoint, place: Place) -> None:
+def _write_name(axes: Axes, point: FrontPoint, place: Place) -> None:
     """Write a name at its place, with a thin line to its point where that is far."""
     along, up = place
     leader = {"arrowstyle": "-", "color": _LINE_COLOUR, "linewidth": 0.6, "shrinkA": 0}
@@ -244,7 +188,7 @@ def _name_box(at: Pixels, place: Place, size: tuple[float, float], pixels: float
     return left, bottom, left + size[0], bottom + size[1]
 
 
-def _drawn_boxes(axes: Axes, front: PlotFront, pixels: float) -> Iterator[Box]:
+def _drawn_boxes(axes: Axes, front: SlimFront, pixels: float) -> Iterator[Box]:
     """Yield the boxes of what is drawn of a front: markers, bars, and the line bit by bit."""
     half = _MARKER_PT * pixels / 2
     for point in front.points:
@@ -269,8 +213,8 @@ def _covered(boxes: Pixels, room: Pixels, taken: Pixels) -> Pixels:
     """Return how many pixels of other things, or beyond the axes, each box would cover."""
     inside = _shared(boxes, room[np.newaxis])[:, 0]
     whole = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    covered: Pixels = whole - inside + _shared(boxes, taken).sum(axis=1)
-    return covered.round(3)
+    covered: Pixels = np.round(whole - inside + _shared(boxes, taken).sum(axis=1), 3)
+    return covered
 
 
 def _shared(boxes: Pixels, others: Pixels) -> Pixels:

@@ -61,14 +61,26 @@ class FakePictures:
         self.kept.append((seq, pixels.shape))
 
 
+class FakeWatch:
+    """A watch that notes what it is shown, and tells an event for each part with a verdict."""
+
+    def __init__(self):
+        self.shown = []
+
+    def observe(self, group, at_ns):
+        """Take in a group."""
+        self.shown.append(list(group))
+        return [Event("drift", "x", at_ns) for item in group if isinstance(item, Judged)]
+
+
 class Desk:
     """A recorder lane with its surroundings."""
 
     def __init__(self, **section):
         self.inbox, self.words = NeverLose(100), []
-        self.ledger, self.pictures = FakeLedger(), FakePictures()
+        self.ledger, self.pictures, self.watch = FakeLedger(), FakePictures(), FakeWatch()
         self.lane = RecorderLane(
-            self.inbox, self._hear, self.ledger, self.pictures,
+            self.inbox, self._hear, self.ledger, self.pictures, self.watch,
             config.Ledger(folder="x", **section), ManualClock(),
         )  # fmt: skip
 
@@ -180,6 +192,28 @@ def test_an_unexpected_fault_keeps_what_it_interrupted(desk, monkeypatch):
     monkeypatch.undo()
     desk.lane.step()
     assert [item.seq for item in desk.words[0].parts] == [1]
+
+
+def test_what_the_watch_tells_is_written_as_an_event(desk):
+    """In the next commit, and it is shown each part once, behind the word to the gate lane."""
+    desk.inbox.put(judged(VerdictKind.PASS))
+    words_before = []
+    observe = desk.watch.observe
+    desk.watch.observe = lambda *of: (words_before.append(len(desk.words)), observe(*of))[1]
+    desk.lane.step()
+    desk.lane.step()
+    assert desk.ledger.batches[1][0].event == Event("drift", "x", 0)
+    assert [[type(item) for item in group] for group in desk.watch.shown] == [[Judged], [Event]]
+    assert words_before == [1, 2]
+
+
+def test_what_was_not_written_is_not_watched(desk):
+    """A part counts once, however often its commit fails."""
+    desk.inbox.put(judged(VerdictKind.REJECT))
+    desk.ledger.failures = 2
+    for _ in range(3):
+        desk.lane.step()
+    assert sum(isinstance(item, Judged) for group in desk.watch.shown for item in group) == 1
 
 
 def test_the_end_writes_what_is_left(desk):

@@ -135,7 +135,9 @@ def test_a_climb_that_was_cut_off_goes_on_where_it_was(climbed):
     assert {point.name for point in front.points} == {"64-at-75", "32-at-50"}
     state = ClimbFolder(run / "slim").read_state()
     assert state.tasks == len(list_tasks(LADDER))
-    assert [one.step for one in state.steps] == ["64-at-75 cut", "32-at-50 cut"]
+    rungs = ("64-at-75", "32-at-50")
+    steps = ("cut", "recover", "distil")
+    assert [one.step for one in state.steps] == [f"{a}, {b}" for a in rungs for b in steps]
     assert state.taught == 6
 
 

@@ -1,0 +1,42 @@
+"""The mailboxes between the lanes, and how much each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.mailbox import NeverLose, NewestWins
+from agent.records import Committed, Judged, Part, ToRecorder
+
+TO_RECORDER = 20_000  # small records; minutes of a failing disk at 50 parts a second
+TO_GATE = 4096
+
+
+@dataclass(slots=True)
+class Boxes:
+    """The mailboxes between the lanes."""
+
+    frames: NewestWins
+    parts: NeverLose[Part]
+    judged: NeverLose[Judged]
+    committed: NeverLose[Committed]
+    recorder: NeverLose[ToRecorder]
+
+
+def build_boxes(
+    frame_rate: float, max_in_flight: int, wake_gate: Callable[[], None], clock: Clock
+) -> Boxes:
+    """Return empty boxes; `wake_gate` is called when there is something for the gate lane."""
+    return Boxes(
+        frames=NewestWins(clock, _frames_kept(frame_rate)),
+        parts=NeverLose(max_in_flight),
+        judged=NeverLose(TO_GATE, on_put=wake_gate),
+        committed=NeverLose(TO_GATE, on_put=wake_gate),
+        recorder=NeverLose(TO_RECORDER),
+    )
+
+
+def _frames_kept(frame_rate: float) -> int:
+    """Keep what a part that waits its turn may need, without keeping much."""
+    return min(24, max(4, round(0.15 * frame_rate)))

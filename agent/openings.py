@@ -1,0 +1,47 @@
+"""Opens what the service stands on: the bundle's region, the ledger, the broker's connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.broker import MqttPublisher
+from agent.clock import Clock
+from agent.config import Config
+from agent.errors import LedgerError, ModelError
+from agent.ledger import Ledger, open_ledger
+from agent.ports import Publisher
+from agent.reporter import Reporter
+from bundle.archive import open_archive
+from bundle.errors import BundleError
+
+
+def open_publisher(config: Config, reporter: Reporter) -> Publisher | None:
+    """Return the connection to the plant's broker; None when none is configured."""
+    if not config.mqtt.host:
+        return None
+    return MqttPublisher(
+        config.mqtt,
+        reporter.topics.status,
+        f"linewarden-{config.station.device}",
+        online=reporter.online,
+        offline=reporter.stopped,
+        lost=reporter.lost,
+    )
+
+
+def open_ledger_folder(folder: Path, clock: Clock) -> Ledger:
+    """Open the ledger, making its folder where there is none. Raises LedgerError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"cannot make the ledger's folder {folder}: {error.strerror}") from error
+    return open_ledger(folder, clock)
+
+
+def read_region(path: Path) -> tuple[int, int, int, int] | None:
+    """Return a bundle's region of interest; refuses with ModelError what is no bundle."""
+    try:
+        region = open_archive(path).manifest.input.region
+    except BundleError as error:
+        raise ModelError(str(error)) from error
+    return None if region is None else (region.x, region.y, region.width, region.height)

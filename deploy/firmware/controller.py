@@ -1,0 +1,237 @@
+"""The controller's program as a state machine: bytes and edges in, bytes and a gate out.
+
+`agent/sim/firmware.py` is the model, and the tests run both side by side. `now_us` only grows.
+"""
+
+import struct
+
+import messages
+from clock import MASK
+from eye import Eye
+from link import Link
+from micropython import const
+from reports import Reports
+from tracker import LIMIT, Tracker
+
+HEARTBEAT_US = const(500_000)
+ANNOUNCE_US = const(250_000)
+_ANSWER_US = const(500_000)
+_REPORT_US = const(100_000)
+# The gate's timer counts in 30 bits, so only a window that is near may be handed to it.
+_ARM_AHEAD_US = const(1_000_000)
+_MAX_GUARD_US = const(60_000_000)
+_UNSET = (0, 0, 0, 0, 0, 0)
+
+
+class Controller:
+    """One life of the controller, from power-up: `boot` is another number each time, never 0."""
+
+    def __init__(self, boot: int, wiring: int, gate, now_us: int) -> None:
+        self.boot = boot
+        self._wiring = wiring
+        self._gate = gate
+        self._link = Link(boot)
+        self._reports = Reports()
+        self._tracker = Tracker(self._reports, gate)
+        self._reports.watch(self._tracker)
+        self._eye = Eye()
+        self._ready = self._stuck = False
+        self._faults = self._told_faults = 0
+        self._pinged_us = None
+        self._announce_us = self._now_us = now_us
+        self._handlers = {
+            messages.HELLO: self._on_hello,
+            messages.CONFIG: self._on_config,
+            messages.PASS: self._on_pass,
+            messages.RECORDED: self._on_recorded,
+            messages.PING: self._on_ping,
+            messages.BYE: self._on_bye,
+        }
+
+    def refused(self) -> int:
+        """Return how many damaged frames have come in."""
+        return self._link.refused()
+
+    def now_us(self) -> int:
+        """Return the latest moment that was dealt with."""
+        return self._now_us
+
+    def deadline_us(self) -> "int | None":
+        """Return when `advance` must be called: the gate, the heartbeat or the eye needs it."""
+        dues = [self._tracker.deadline_us(), None if self._stuck else self._eye.stuck_at_us()]
+        if self._pinged_us is not None:
+            dues.append(self._pinged_us + HEARTBEAT_US)
+        return _earliest(dues)
+
+    def output_due_us(self) -> "int | None":
+        """Return when `output` has something to say at the latest."""
+        if self._link.peer is None:
+            return self._announce_us
+        speaks = self._pinged_us is not None and not self._link.full()
+        return _earliest([self._link.due_us(), self._reports.due_us() if speaks else None])
+
+    def eye(self, covered: bool, now_us: int) -> int:
+        """Take the photo-eye's level; returns the number of a new part, else 0."""
+        self.advance(now_us)
+        new = self._eye.change(covered, now_us)
+        self._note_stuck(now_us)
+        if not new:
+            return 0
+        barred = messages.NONE if self._ready else messages.REJECTED
+        alive = self._pinged_us is not None
+        otherwise = messages.REJECTED if alive else messages.NO_HEARTBEAT
+        number = self._tracker.arrive(now_us, barred, otherwise)
+        self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
+        return number
+
+    def bar_all(self, now_us: int) -> None:
+        """Reject what is in flight: edges were lost, or the clock has gone back."""
+        self._tracker.bar(messages.BROKEN, now_us)
+
+    def advance(self, now_us: int) -> None:
+        """Do all that is due by now, each thing as of its own moment and in order."""
+        if now_us < self._now_us:
+            self.bar_all(now_us)
+        self._now_us = now_us
+        due_us = self.deadline_us()
+        while due_us is not None and due_us <= now_us:
+            self._tracker.advance(due_us)
+            if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:
+                self._pinged_us = None
+                self._tracker.drop(messages.NO_HEARTBEAT, due_us)
+                self._set_fault(messages.HEARTBEAT_FAULT, True)
+            self._note_stuck(due_us)
+            due_us = self.deadline_us()
+        self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
+
+    def receive(self, data: bytes, now_us: int) -> None:
+        """Take bytes from the line."""
+        for kind, payload in self._link.receive(data, now_us):
+            handle = self._handlers.get(kind)
+            if handle is not None:
+                handle(payload, now_us)
+
+    def output(self, now_us: int) -> memoryview:
+        """Return the bytes to put on the line now; say by `went` how many it has taken."""
+        if self._link.peer is not None:
+            self._tell_faults(now_us)
+            if self._pinged_us is not None:
+                self._tell_reports(now_us)
+        elif now_us >= self._announce_us:
+            self._announce_us = now_us + ANNOUNCE_US
+            self._greet(0)
+        return self._link.output(now_us)
+
+    def went(self, count: int) -> None:
+        """Forget so many bytes of the output."""
+        self._link.went(count)
+
+    def drive(self, now_us: int) -> None:
+        """Hand the next window to the gate's timer, never longer than the heartbeat lasts."""
+        part = self._tracker.next_permitted()
+        if part and self._pinged_us is not None:
+            start, centre, end = self._tracker.window()
+            until = min(end, self._pinged_us + HEARTBEAT_US)
+            if start - now_us < _ARM_AHEAD_US and until > start:
+                self._gate.arm(part, start & MASK, centre - start, until - start)
+                return
+        self._gate.shut()
+
+    def _greet(self, peer: int) -> None:
+        fields = (messages.VERSION, self.boot, peer, LIMIT)
+        self._link.post(messages.HELLO, struct.pack(messages.HELLO_LAYOUT, *fields))
+
+    def _note_stuck(self, now_us: int) -> None:
+        self._stuck = self._eye.stuck(now_us)
+        self._set_fault(messages.EYE_FAULT, self._stuck)
+        if self._stuck:
+            self._tracker.bar(messages.BROKEN, now_us)
+
+    def _set_fault(self, fault: int, on: bool) -> None:
+        self._faults = self._faults | fault if on else self._faults & ~fault
+
+    def _tell_reports(self, now_us: int) -> None:
+        # The link repeats a report until it is acked, and the next round takes over from it.
+        expiry_us = now_us + _REPORT_US
+        send = self._link.send
+        self._reports.send(now_us, lambda kind, payload: send(kind, payload, now_us, expiry_us))
+
+    def _tell_faults(self, now_us: int) -> None:
+        if self._faults != self._told_faults:
+            payload = struct.pack(messages.FAULT_LAYOUT, self._faults)
+            if self._link.send(messages.FAULT, payload, now_us, now_us + _ANSWER_US):
+                self._told_faults = self._faults
+
+    def _on_hello(self, payload: bytes, now_us: int) -> None:
+        version, boot, _peer, _limit = struct.unpack(messages.HELLO_LAYOUT, payload)
+        if version == messages.VERSION and boot != self._link.peer:
+            self._link.meet(boot)
+            self._leave_host(now_us)
+            self._reports.resend()
+            self._told_faults = 0
+        self._greet(boot)
+
+    def _on_bye(self, _payload: bytes, now_us: int) -> None:
+        self._link.meet(None)
+        self._leave_host(now_us)
+
+    def _leave_host(self, now_us: int) -> None:
+        """Nothing is carried over from one host to the next: no permission and no part."""
+        self._tracker.bar(messages.REJECTED, now_us + 1)
+        self._ready = False
+        self._pinged_us = None
+        self._set_fault(messages.HEARTBEAT_FAULT, False)
+
+    def _on_config(self, payload: bytes, now_us: int) -> None:
+        config = struct.unpack(messages.CONFIG_LAYOUT, payload)
+        status = self._configure(config, now_us)
+        force = self._tracker.config or _UNSET
+        answer = struct.pack("<B", status) + struct.pack(messages.CONFIG_LAYOUT, *force)
+        self._link.send(messages.CONFIGURED, answer, now_us, now_us + _ANSWER_US)
+
+    def _configure(self, config: tuple, now_us: int) -> int:
+        _delay, guard_us, _pitch, debounce_us, limit, wiring = config
+        held = limit <= LIMIT and guard_us <= _MAX_GUARD_US and wiring == self._wiring
+        if not (held and messages.possible(config)):
+            return messages.IMPOSSIBLE
+        if config != self._tracker.config:
+            if self._tracker.live():
+                return messages.BUSY
+            self._tracker.configure(config, now_us)
+            self._eye.debounce_us = debounce_us
+        self._ready = True
+        return messages.ACCEPTED
+
+    def _on_pass(self, payload: bytes, now_us: int) -> None:
+        boot, part, expiry = struct.unpack(messages.PASS_LAYOUT, payload)
+        reason = self._refusal(boot, part, expiry, now_us)
+        if reason:
+            refused = struct.pack(messages.REFUSED_LAYOUT, part, reason)
+            self._link.send(messages.REFUSED, refused, now_us, now_us + _ANSWER_US)
+
+    def _refusal(self, boot: int, part: int, expiry: int, now_us: int) -> int:
+        if boot != self.boot:
+            return messages.OTHER_BOOT
+        if not self._ready:
+            return messages.NOT_CONFIGURED
+        if self._pinged_us is None:
+            return messages.NOT_ALIVE
+        return self._tracker.permit(part, expiry, now_us)
+
+    def _on_recorded(self, payload: bytes, _now_us: int) -> None:
+        for kind, part in messages.unpack_all(messages.RECORDED_LAYOUT, payload):
+            self._reports.recorded(kind, part)
+
+    def _on_ping(self, payload: bytes, now_us: int) -> None:
+        self._pinged_us = now_us
+        self._set_fault(messages.HEARTBEAT_FAULT, False)
+        host_ns = struct.unpack(messages.PING_LAYOUT, payload[:8])[0]
+        reports = self._reports
+        counts = (self._tracker.in_flight, reports.unrecorded, self.refused(), reports.lost)
+        pong = struct.pack(messages.PONG_LAYOUT, host_ns, now_us, self._faults, *counts)
+        self._link.post(messages.PONG, pong)
+
+
+def _earliest(dues: list) -> "int | None":
+    known = [due for due in dues if due is not None]
+    return min(known) if known else None

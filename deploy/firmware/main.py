@@ -1,0 +1,39 @@
+"""The program of the board: turn after turn, for ever."""
+
+from clock import Clock
+from controller import Controller
+from gate import Gate
+from loop import Loop
+from pins import open_board
+from settings import WIRING
+
+
+def build(board) -> Loop:
+    """Return the whole program on this board, its gate at rest and its timer running."""
+    gate = Gate(board.put_gate)
+    gate.inverted = WIRING == 1
+    gate.rest()
+    clock = Clock(board.ticks_us)
+    controller = Controller(board.boot_number(), WIRING, gate, clock.now_us)
+    board.start(gate)
+    return Loop(board, clock, gate, controller)
+
+
+def run() -> None:
+    """Serve until the power goes; the watchdog is fed by this loop and by nothing else."""
+    board = open_board()
+    if board is None:
+        return
+    try:
+        loop = build(board)
+        while True:
+            board.feed()
+            if not loop.turn():
+                loop.rest()
+    finally:
+        # Whatever ended it, an error of ours included: at rest, and then the watchdog resets.
+        board.make_safe()
+
+
+if __name__ == "__main__":
+    run()

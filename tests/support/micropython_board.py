@@ -1,0 +1,196 @@
+"""Runs under MicroPython: the firmware on a board without hardware, its time moved by orders.
+
+Orders come over standard input, each `<BQH` (letter, tick, length or level) and its bytes; answers
+go to standard output. The counter of the board has 30 bits and wraps, as the real one does.
+"""
+
+import gc
+import struct
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+from clock import MASK
+from ring import EdgeRing
+
+ORDER = "<BQH"
+ANSWER = "<IBBIQQIIIH"
+FAR = 2**63
+# What is said beyond this while nobody reads is lost, as on a wire.
+LINE_BYTES = 4_096
+
+
+class StandIn:
+    """What `pins.Board` is on the Pico: a counter, an output, edges and a line."""
+
+    def __init__(self, boot, tick):
+        self.boot = boot
+        self.tick = tick
+        self.edges = EdgeRing()
+        self.energised = None
+        self.gate = None
+        self.incoming = b""
+        self.outgoing = bytearray(LINE_BYTES)
+        self.said = 0
+        self.fed = 0
+
+    def ticks_us(self):
+        return self.tick & MASK
+
+    def boot_number(self):
+        return self.boot
+
+    def put_gate(self, energised):
+        self.energised = energised
+
+    def start(self, gate):
+        self.gate = gate
+
+    def feed(self):
+        self.fed += 1
+
+    def any(self):
+        return bool(self.incoming)
+
+    def read(self):
+        data, self.incoming = self.incoming, b""
+        return data
+
+    def write(self, data):
+        kept = data[: LINE_BYTES - self.said]
+        self.outgoing[self.said : self.said + len(kept)] = kept
+        self.said += len(kept)
+        return len(data)
+
+
+class Life:
+    """One life of the program; `serve` plays the interrupts and the main loop up to a moment."""
+
+    def __init__(self, boot, tick, wiring):
+        self.board = StandIn(boot, tick)
+        main.WIRING = wiring
+        self.loop = main.build(self.board)
+        self.controller = self.loop._controller
+        self.turn()
+
+    def turn(self):
+        self.board.gate.beat(self.board.ticks_us())
+        self.board.gate.check(self.board.ticks_us())
+        self.loop.due[0] = self.board.ticks_us()
+        self.loop.turn()
+
+    def pass_time(self, tick):
+        """Let the interrupts and the loop do what they would have done until then."""
+        while self.board.tick < tick:
+            due = self._next_due()
+            self.board.tick = min(due, tick)
+            if due >= tick:
+                break
+            self.turn()
+        self.board.tick = tick  # may also go back, as no counter should
+
+    def stall(self, tick):
+        """Let only the timer's interrupt run, every half millisecond."""
+        while self.board.tick < tick:
+            self.board.tick = min(self.board.tick + 500, tick)
+            self.board.gate.check(self.board.ticks_us())
+
+    def _next_due(self):
+        dues = [self.board.tick + 1_000_000]  # the loop looks at the clock once a second
+        deadline = self.controller.deadline_us()
+        if deadline is not None:
+            dues.append(deadline)
+        gate = self.board.gate
+        if gate.armed:
+            start, centre, span = gate.window
+            for raw in (start, start + centre, start + span):
+                ahead = (raw - self.board.tick) & MASK
+                if 0 < ahead <= MASK // 2:
+                    dues.append(self.board.tick + ahead)
+        return max(min(dues), self.board.tick + 1)
+
+
+class Main:
+    """Reads orders and answers them."""
+
+    def __init__(self):
+        self.life = None
+        self.part = 0
+
+    def order(self, letter, tick, count):
+        if letter == "B":
+            boot, wiring = struct.unpack("<IB", self.read(count))
+            self.life = None  # two lives at one time would not fit a board's memory
+            gc.collect()
+            self.life = Life(boot, tick, wiring)
+            return
+        board = self.life.board
+        if letter == "S":
+            self.life.stall(tick)
+            return
+        if letter == "I":
+            board.edges.put(tick & MASK, count)
+            return
+        self.life.pass_time(tick)
+        before = self.life.loop._controller._tracker.count
+        if letter == "E":
+            board.gate.check(board.ticks_us())
+            board.edges.put(board.ticks_us(), count)
+        elif letter == "D":
+            board.incoming += self.read(count)
+        self.life.turn()
+        after = self.life.loop._controller._tracker.count
+        self.part = after if after != before else 0
+
+    def read(self, count):
+        return sys.stdin.buffer.read(count) if count else b""
+
+    def answer(self):
+        board, controller = self.life.board, self.life.controller
+        gate = board.gate
+        data, board.said = memoryview(board.outgoing)[: board.said], 0
+        deadline, output = controller.deadline_us(), controller.output_due_us()
+        head = struct.pack(
+            ANSWER,
+            gate.part if gate.is_open else 0,
+            1 if board.energised else 0,
+            1 if controller._tracker.overflow else 0,
+            self.part,
+            FAR if deadline is None else deadline,
+            FAR if output is None else output,
+            controller.refused(),
+            controller._reports.lost,
+            gc.mem_alloc(),
+            len(data),
+        )
+        sys.stdout.buffer.write(head)
+        sys.stdout.buffer.write(data)
+
+    def serve(self):
+        size = struct.calcsize(ORDER)
+        while True:
+            head = self.read(size)
+            if len(head) < size:
+                return
+            letter, tick, count = struct.unpack(ORDER, head)
+            if letter == ord("G"):
+                gc.collect()
+            else:
+                self.order(chr(letter), tick, count)
+            self.answer()
+
+
+class Pins:
+    """Stands in the place of the module `pins`."""
+
+    open_board = None
+
+
+sys.modules["pins"] = Pins
+import main
+
+try:
+    Main().serve()
+except MemoryError as error:
+    sys.print_exception(error, sys.stderr)
+    sys.exit(1)

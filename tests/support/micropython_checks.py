@@ -1,0 +1,224 @@
+"""Runs under MicroPython: the firmware's modules for the hardware on a `machine` that only notes.
+
+Prints a line for each check: its name, and `ok` or what was wrong.
+"""
+
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+import micropython
+from micropython_machine import NOTES, Pin, Timer  # before `pins`, which imports `machine`
+
+# isort: split
+import pins
+import settings
+from clock import Clock
+from controller import Controller
+from encoder import Encoder
+from gate import Gate
+from loop import Loop
+from ring import EdgeRing
+
+LAST = 0x3FFFFFFF
+LONG = 2**63 + 12345
+
+
+class NoLine:
+    """A line on which nothing comes."""
+
+    def __init__(self):
+        self.said = b""
+
+    def any(self):
+        return False
+
+    def read(self):
+        return b""
+
+    def write(self, data):
+        self.said += bytes(data)
+        return len(data)
+
+
+def without_memory(action):
+    """Run something that must allocate nothing; an allocation raises MemoryError."""
+    micropython.heap_lock()
+    try:
+        action()
+    finally:
+        micropython.heap_unlock()
+
+
+def fresh(wiring=0, active_low=False):
+    NOTES.clear()
+    Pin.levels.clear()
+    settings.WIRING, settings.GATE_ACTIVE_LOW = wiring, active_low
+
+
+def future():
+    try:
+        exec("from __future__ import annotations")
+    except ImportError:
+        return
+    raise ValueError("it has become possible")
+
+
+def boot_pin():
+    for wiring, active_low, rest in ((0, False, 0), (0, True, 1), (1, False, 1), (1, True, 0)):
+        fresh(wiring, active_low)
+        sys.modules.pop("boot", None)
+        __import__("boot")
+        assert [("pin", settings.GATE_PIN, "out", rest)] == NOTES, NOTES
+        NOTES.clear()
+        board = pins.Board(NoLine())
+        assert NOTES[0] == ("pin", settings.GATE_PIN, "out", rest), NOTES
+        board.put_gate(wiring == 0)
+        assert Pin.levels[settings.GATE_PIN] == 1 - rest
+        board.make_safe()
+        assert Pin.levels[settings.GATE_PIN] == rest
+        assert NOTES[-1] == ("timer off",)
+
+
+def interrupts():
+    fresh()
+    board = pins.Board(NoLine())
+    gate = Gate(board.put_gate)
+    board.start(gate)
+    assert ("irq", settings.EYE_PIN, True) in NOTES
+    assert [note for note in NOTES if note[0] == "timer"] == [("timer", 2_000, True)]
+    assert NOTES[-1] == ("watchdog", settings.WATCHDOG_MS), "the watchdog begins last"
+    on_eye, pin = Pin.levels[("irq", settings.EYE_PIN)], board._eye_pin
+    Pin.levels[settings.EYE_PIN] = 1 - board._eye_idle
+    board.ticks_us = lambda: LAST
+    gate.arm(1, LAST - 5, 8_000, 16_000)
+    gate.beat(LAST)
+    without_memory(lambda: on_eye(pin))
+    without_memory(lambda: Timer.callback(None))
+    assert gate.is_open
+    assert board.edges.take()
+    assert board.edges.take()
+    assert board.edges.covered
+
+
+def service():
+    fresh()
+    Pin.levels[settings.SERVICE_PIN] = 0
+    assert pins.open_board() is None
+
+
+def uart():
+    fresh()
+    settings.STREAM = "uart"
+    line = pins.open_board()
+    notes = [note for note in NOTES if note[0] == "uart"]
+    assert notes == [("uart", 0, 115_200, 0)], "it waits for nobody"
+    assert line.read() + line.read() == bytes(range(200))
+    assert line.read() == b""
+    assert not line.any()
+    assert line.write(b"") == 0
+    assert line.write(bytes(20)) == 10
+    assert line.any(), "it tries again"
+    assert line.write(bytes(5)) == 0
+    settings.STREAM = "usb"
+
+
+def encoder_pins():
+    fresh()
+    settings.ENCODER_A_PIN, settings.ENCODER_B_PIN = 2, 3
+    board = pins.Board(NoLine())
+    Pin.levels[2], Pin.levels[3] = 0, 0
+    board.start(Gate(board.put_gate))
+    handler = Pin.levels[("irq", 2)]
+    assert handler == Pin.levels[("irq", 3)]
+    for a, b in ((1, 0), (1, 1), (0, 1), (0, 0)) * 3:
+        Pin.levels[2], Pin.levels[3] = a, b
+        without_memory(lambda: handler(None))
+    forwards = board.encoder.count()
+    for a, b in ((0, 1), (1, 1), (1, 0), (0, 0)) * 4:
+        Pin.levels[2], Pin.levels[3] = a, b
+        without_memory(lambda: handler(None))
+    assert abs(forwards) == 12
+    assert board.encoder.count() == forwards - 16 * forwards // 12
+    settings.ENCODER_A_PIN = settings.ENCODER_B_PIN = None
+
+
+def encoder_wrap():
+    encoder = Encoder(0)
+    without_memory(lambda: encoder.quadrature(1))
+    assert encoder.count() == -1, encoder.count()
+    assert encoder._count + 1 <= LAST, "the next step would be a long integer on the board"
+    without_memory(lambda: encoder.quadrature(0))
+    without_memory(lambda: encoder.quadrature(2))
+    assert encoder.count() == 1
+    encoder.quadrature(1)  # two steps at once
+    assert encoder.count() == 1
+    single = Encoder()
+    for _ in range(5):
+        without_memory(single.single)
+    assert single.count() == 5
+
+
+def ring():
+    edges = EdgeRing()
+    assert not edges.take()
+    assert not edges.any()
+    for at in range(300):
+        without_memory(lambda at=at: edges.put(LAST - at, at & 1))
+    assert edges.lost == 300 - 255
+    for at in range(255):
+        assert edges.take()
+        assert edges.raw == LAST - at
+        assert edges.covered == bool(at & 1)
+    assert not edges.take()
+
+
+def gate_window():
+    for first in (5, LAST - 3, LONG & LAST):
+        gate = Gate(lambda _energised: None)
+        gate.arm(7, LONG - LONG + first, LONG - (LONG - 8_000), LONG - (LONG - 16_000))
+        for after, is_open in ((-1, False), (0, True), (15_999, True), (16_000, False)):
+            raw = (first + after) & LAST
+            gate.beat(raw)
+            without_memory(lambda gate=gate, raw=raw: gate.check(raw))
+            assert gate.is_open == is_open, (first, after)
+        assert gate.opened
+
+
+def gate_late():
+    for first_look, is_open in ((8_000, True), (8_001, False)):
+        gate = Gate(lambda _energised: None)
+        gate.arm(7, 0, 8_000, 16_000)
+        gate.beat(first_look)
+        gate.check(first_look)
+        assert gate.is_open == gate.opened == is_open
+
+
+def idle_turn():
+    fresh()
+    board = pins.Board(NoLine())
+    tick = [1_000]
+    board.ticks_us = lambda: tick[0]
+    gate = Gate(board.put_gate)
+    clock = Clock(board.ticks_us)
+    clock.now_us = LONG - LONG % (LAST + 1) + 1_000
+    loop = Loop(board, clock, gate, Controller(1, 0, gate, clock.now_us))
+    loop.turn()
+    for at in range(1_001, 1_100):
+        tick[0] = at
+        without_memory(loop.turn)
+    tick[0] = 251_001
+    assert loop.turn()
+
+
+CHECKS = (
+    future, boot_pin, interrupts, service, uart, encoder_pins, encoder_wrap, ring, gate_window,
+    gate_late, idle_turn,
+)  # fmt: skip
+for check in CHECKS:
+    try:
+        check()
+        verdict = "ok"
+    except (AssertionError, MemoryError, ValueError, OSError, AttributeError) as error:
+        verdict = f"{type(error).__name__} {error}"
+    print(check.__name__, verdict)
