@@ -15,7 +15,7 @@ DATA ?=
 CASTING ?= ../shared/data/casting
 WEIGHTS ?= ../shared/weights/mobilenetv2_notop.weights.h5
 EFFICIENTNET ?= ../shared/weights/efficientnetb0_notop.weights.h5
-DEBIAN_PACKAGES = mosquitto ffmpeg micropython
+DEBIAN_PACKAGES = mosquitto ffmpeg
 
 DEMO_ENV = .venv-demo
 ENV = .venv

@@ -54,11 +54,11 @@ if [ ! -e "out/splits/casting-fold$folds.json" ]; then
 fi
 
 # 2. The paper's terms: the folders as the vendor made them. These figures leak.
-casting runs/vendor-mobilenet_v2 mobilenet_v2 --drawn-defects 0
+casting runs/vendor-mobilenet_v2 mobilenet_v2 --drawn-defects 0 --epoch-pictures 1600
 casting runs/vendor-efficientnet_b0 efficientnet_b0 --drawn-defects 0 \
     --epochs 6 --epoch-pictures 1600
 casting runs/vendor-cnn cnn --drawn-defects 0 --epochs 12
-casting runs/vendor-mlp_mixer mlp_mixer --drawn-defects 0 --epochs 12
+casting runs/vendor-mlp_mixer mlp_mixer --drawn-defects 0 --epochs 20
 
 # 3. Parts never seen: every fold for the two that matter, one for the others.
 for fold in $(seq "$folds"); do

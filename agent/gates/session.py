@@ -226,8 +226,8 @@ class Session:
         elif answer.status is ConfigStatus.IMPOSSIBLE and not self._told_config:
             self._told_config = True
             text = (
-                "the gate controller refuses timing.delay_ms, guard_ms, min_pitch_ms or "
-                "max_in_flight as impossible: rejecting"
+                "the gate controller refuses timing.delay_ms, guard_ms, min_pitch_ms, "
+                "max_in_flight or gate.wiring as impossible: rejecting"
             )
             self._events.append(GateNotice("gate_config", text))
 
