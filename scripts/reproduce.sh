@@ -82,7 +82,8 @@ train out/rendered runs/rendered-mobilenet_v2 "$mobilenet" --size 160 --epochs 1
 linewarden export --run runs/rendered-mobilenet_v2 --data out/rendered \
     --name rendered-mobilenet_v2 --out examples/rendered-mobilenet_v2-int8.lwb --escape-rate 0.04 \
     --note "Trained on castings drawn by linewarden render, seed 1."
-linewarden export --run runs/safe-mobilenet_v2-fold1 --data "$casting" \
+# int8 answers otherwise on 1 % of the pictures here: docs/results.md says where.
+linewarden export --run runs/safe-mobilenet_v2-fold1 --data "$casting" --max-drop 1 \
     --fold runs/safe-mobilenet_v2-fold1 --fold runs/safe-mobilenet_v2-fold2 \
     --fold runs/safe-mobilenet_v2-fold3 \
     --name casting-mobilenet_v2 --out examples/casting-mobilenet_v2-int8.lwb \
