@@ -102,8 +102,8 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     chosen = options
     if options.recipe == PRUNED:
         chosen = replace(options, run=_slim_run(options, steps))
+    frames = golden_frames(options.golden, RunFolder(chosen.run).read_card().input)
     ours = _convert_run(chosen, steps)
-    frames = golden_frames(options.golden, ours.draft.input)
     parity = check_parity(
         ours.sets, ours.draft.defective_indices, ours.draft.thresholds, ours.draft.output,
         options.bound,

@@ -10,13 +10,38 @@ import numpy as np
 import pytest
 
 from bundle.manifest import OutputSpec, Thresholds
+from export.against import StepRow, Way
 from export.card import Card, write_card
 from export.folds import Folds, Spread
+from export.interval import share
 from export.latency import Latency
 from export.operators import QuantizedFacts
 from export.parity import HeldOut, check_parity
+from export.slim.climb import StepFigures
 
 EVIL = '<script>alert("x")</script>&\'"'
+
+
+def make_way(text: str) -> Way:
+    """Return a way of two models with this text as their names, the second four times as fast."""
+    rows = tuple(
+        StepRow(
+            name=text,
+            size=size,
+            macs=100_000_000,
+            model_bytes=1_200_000,
+            p50_ms={"1": ms, "2": ms, "4": ms},
+            accuracy=share(99, 100),
+            escapes=share(escapes, 60),
+            disagreements=share(3, 100),
+        )
+        for size, ms, escapes in ((224, 8.0, 0), (224, 6.0, 0), (160, 2.0, 1))
+    )
+    cut = StepFigures(
+        step=text, size=160, parameters=900_000, macs=50_000_000, int8_ms=2.0,
+        validation_accuracy=0.98,
+    )  # fmt: skip
+    return Way(text, rows, (cut,))
 
 
 def make_card(text: str = "plain", *, failing: bool = False) -> Card:
@@ -42,6 +67,8 @@ def make_card(text: str = "plain", *, failing: bool = False) -> Card:
         quantized=QuantizedFacts({text: 35}, "int8", 0.02),
         calibration=text,
         parity=check_parity([held_out], (0,), thresholds, OutputSpec()),
+        way=make_way(text),
+        macs=292_300_000,
         folds=Folds(2, 7, *(Spread((0.9, 0.98), 0.94, 0.3, 1.0),) * 2),
         latency=Latency(20.5, 10.25, 1, 50, text),
         data=text,
@@ -79,9 +106,19 @@ def test_a_failure_stands_at_the_top():
     assert 0 < page.index("Written by force") < page.index("<h2>")
 
 
+def test_the_way_from_the_full_model_is_told_step_by_step():
+    """How much faster, at what accuracy, with how many escapes; nothing where none was cut."""
+    page = write_card(make_card())["card.html"].decode()
+    assert "4.0 times faster than the full float model, 3.0 times faster" in page
+    assert "1 of 60" in page
+    assert "900,000" in page
+    whole = write_card(replace(make_card(), way=None))["card.html"].decode()
+    assert "From the full model" not in whole
+
+
 def test_latency_that_was_not_measured_is_not_made_up():
     """Without a measurement the page names the command that makes one."""
-    page = write_card(replace(make_card(), latency=None))["card.html"].decode()
+    page = write_card(replace(make_card(), latency=None, way=None))["card.html"].decode()
     assert "linewarden bench" in page
     assert " ms" not in page
 
