@@ -13,6 +13,8 @@ from export.errors import BudgetError, SlimError
 from export.slim.layer_costs import Costs, predicted_ms
 from export.slim.surgery import Keep
 
+_ROUNDING = 1e-12
+
 Importance = Mapping[str, NDArray[np.float64]]
 
 
@@ -47,6 +49,8 @@ def choose_keep(
         group: _lowest_width(width, multiple, least, most_gone) for group, width in widths.items()
     }
     nearest_ms = predicted_ms(costs, lowest)
+    if math.isclose(nearest_ms, target_ms, rel_tol=_ROUNDING):
+        target_ms = max(nearest_ms, target_ms)  # a sum in another order is the same time
     if not nearest_ms <= target_ms:
         raise BudgetError(
             f"no cut in this step reaches {target_ms:g} ms: the nearest is "

@@ -23,6 +23,7 @@ REST = "everything else"
 _PIXEL_WORK = 16  # writing one value takes about as long as so many multiply-accumulates
 _REST_SHARE = 0.05  # of all work: what no group changes, such as calling the model at all
 _LAYER_DOUBT = 1.0  # a layer's time, as its work tells it, is wrong by up to about itself
+_BUSY = 1.25  # a whole model that took so much longer than at best ran beside something else
 _NOISE_FLOOR = 0.003  # of the model's time: no measurement here is better than that
 # These vanish into the layer before them when a model is converted.
 _FOLDED = frozenset({"BatchNormalization", "Dropout", "ReLU"})
@@ -133,6 +134,7 @@ def rate_layers(
     """
     if not readings:
         raise SlimError("the network has no channel group that could be measured")
+    readings = _calm(readings)
     base_ms = median(mean((each.before_ms, each.after_ms)) for each in readings)
     noise_ms = _noise_ms(readings, base_ms)
     expected = _expected(layers, base_ms)
@@ -145,6 +147,16 @@ def rate_layers(
     likely = np.maximum(likely, 0.0)
     likely *= base_ms / likely.sum()
     return Costs(base_ms, noise_ms, dict(widths), _layer_costs(layers, likely), dict(machine))
+
+
+def _calm(readings: Sequence[Reading]) -> list[Reading]:
+    """Return the readings of the quiet machine; of a busy one a saving is another share of all.
+
+    A group without one keeps what its work tells.
+    """
+    bases = [mean((each.before_ms, each.after_ms)) for each in readings]
+    quiet_ms = _BUSY * min(bases)
+    return [each for each, base in zip(readings, bases, strict=True) if base <= quiet_ms]
 
 
 def _expected(layers: Sequence[LayerWork], base_ms: float) -> NDArray[np.float64]:

@@ -46,6 +46,7 @@ class _Climb:
     job: Job
     ladder: Ladder
     teacher: Any
+    teacher_int8: bytes
     costs: Costs
     steps: Steps
     now_ns: Now
@@ -77,7 +78,8 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     folder.path.mkdir(exist_ok=True)
     teacher = load_network(source.model_path, folder.log)
     costs = _costs(folder, teacher, job, ladder, steps, now_ns)
-    climb = _Climb(source, folder, job, ladder, teacher, costs, steps, now_ns)
+    int8 = timing_model(teacher, job.spec, folder.log)
+    climb = _Climb(source, folder, job, ladder, teacher, int8, costs, steps, now_ns)
     network = load_network(folder.work, folder.log) if folder.work.exists() else teacher
     for task in tasks[state.tasks :]:
         network, state = _do(climb, task, network, state)
@@ -172,11 +174,7 @@ def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
 
     The machine may be busier now than it was then: only the ratio of two that run in turn holds.
     """
-    log = climb.folder.log
-    models = (
-        timing_model(climb.teacher, climb.job.spec, log),
-        timing_model(network, job.spec, log),
-    )
+    models = (climb.teacher_int8, timing_model(network, job.spec, climb.folder.log))
     full_ms, ours_ms = measure_in_turn(models, climb.now_ns)
     return climb.costs.base_ms * ours_ms / full_ms
 

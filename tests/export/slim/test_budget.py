@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from export.errors import BudgetError, SlimError
 from export.slim.budget import choose_keep, level_groups
-from export.slim.layer_costs import LayerWork, costs_by_work, predicted_ms
+from export.slim.layer_costs import Costs, LayerCost, LayerWork, costs_by_work, predicted_ms
 
 
 def make_costs(widths, works, rest=20.0):
@@ -127,6 +127,17 @@ def test_the_same_question_has_the_same_answer(task, part, random):
     assert list(first) == list(second)
     for name, indices in first.items():
         np.testing.assert_array_equal(indices, second[name])
+
+
+def test_the_present_time_can_be_asked_for_though_its_sum_is_rounded():
+    """Layers that add up to a hair over ten are ten."""
+    times = (0.15151515151515152, 9.090909090909092, 0.15151515151515152, 0.6060606060606061)
+    groups = (("a",), ("b",), ("a", "b"), ())
+    layers = tuple(LayerCost(group, ms) for group, ms in zip(groups, times, strict=True))
+    costs = Costs(10.0, 10.0, {"a": 1, "b": 1}, layers, {})
+    assert predicted_ms(costs, {}) > 10.0
+    rated = {"a": np.array([0.6]), "b": np.array([0.3])}
+    assert choose_keep(rated, costs, {"a": 1, "b": 1}, 10.0, multiple=1, least=1) == {}
 
 
 def test_a_time_that_is_met_already_takes_nothing():

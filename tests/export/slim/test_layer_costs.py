@@ -145,6 +145,13 @@ def test_no_layer_gives_time_back_whatever_was_measured(readings):
     assert costs == rate(*readings)
 
 
+def test_what_was_read_on_a_busy_machine_does_not_count():
+    """Three times the time of the others: the group is rated by its work, the others as before."""
+    calm = rate(read_group("b", 7.0))
+    mixed = rate(read_group("b", 7.0), read_group("a", 29.5, before_ms=30.0, after_ms=31.0))
+    assert mixed == calm
+
+
 def test_without_readings_there_are_no_costs():
     """A network without groups that can be narrower cannot be rated."""
     with pytest.raises(SlimError, match="no channel group"):
