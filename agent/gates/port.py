@@ -58,6 +58,8 @@ class SerialPort:
             fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
         except OSError as error:
             port.close()
+            if error.errno == errno.EIO:  # hung up between the open and the request
+                raise PortLostError(f"{self.name} went away while it was opened") from error
             raise GateError(f"cannot have {self.name} for this program alone: {error}") from error
         self._serial, self._unsent = port, b""
 
