@@ -29,3 +29,19 @@ class ScoreError(BundleError, ValueError):
 
 class SignatureError(BundleError):
     """The bundle may not be trusted, or a key cannot be used."""
+
+
+class SlotError(BundleError):
+    """The slots do not allow this, or cannot be written."""
+
+
+class SlotBusyError(SlotError):
+    """Somebody else is changing the slots at this moment."""
+
+
+class ReleaseError(SlotError):
+    """The bundle's release number is below the floor, or too far above it."""
+
+
+class StateError(SlotError):
+    """What is kept of the slots is damaged."""

@@ -13,9 +13,9 @@ import pytest
 
 from bundle.archive import parse_archive
 from bundle.signature import Keyring
-from deploy.slot_files import INCOMING
-from deploy.slot_state import SlotState, floor
-from deploy.slots import active_path, open_slots
+from bundle.slot_files import INCOMING
+from bundle.slot_state import SlotState, floor
+from bundle.slots import active_path, open_slots
 
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = ROOT.parent / "shared" / "tools" / "powercut_probe.py"
@@ -202,7 +202,7 @@ WRITER = """
 import signal, sys
 from pathlib import Path
 from bundle.signature import read_keyring
-from deploy.slots import open_slots
+from bundle.slots import open_slots
 
 folder, made = Path(sys.argv[1]) / "slots", Path(sys.argv[2])
 trust = read_keyring(made)

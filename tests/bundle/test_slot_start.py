@@ -3,10 +3,9 @@
 import pytest
 
 from bundle.archive import open_archive
-from bundle.errors import SignatureError
-from deploy.errors import StateError
-from deploy.slot_files import COPY, STATE, read_state
-from deploy.slots import MAX_TRIAL_STARTS, active_path, open_slots
+from bundle.errors import SignatureError, StateError
+from bundle.slot_files import COPY, STATE, read_state
+from bundle.slots import MAX_TRIAL_STARTS, active_path, open_slots
 
 
 def test_an_active_bundle_that_decayed_gives_way(flash, folder, trust, second):

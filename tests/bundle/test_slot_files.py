@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import SlotBusyError, SlotError
-from deploy.slot_files import INCOMING, read_state
-from deploy.slots import active_path, open_slots
+from bundle.errors import SlotBusyError, SlotError
+from bundle.slot_files import INCOMING, read_state
+from bundle.slots import active_path, open_slots
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,7 +17,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from bundle.signature import Keyring
-from deploy.slots import open_slots
+from bundle.slots import open_slots
 with open_slots(Path(sys.argv[1]), Keyring()):
     print("held", flush=True)
     sys.stdin.read()

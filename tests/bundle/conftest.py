@@ -1,4 +1,4 @@
-"""Fixtures of deploy's tests: signed bundles, a keyring, and a disk that loses power."""
+"""Fixtures of the bundle tests: signed bundles, a keyring, and a disk that loses power."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle.archive import sign_archive
 from bundle.signature import Keyring, TrustedKey, key_id
-from deploy.slots import open_slots
+from bundle.slots import open_slots
 
 OFFICE, SECOND = (Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2))
 

@@ -3,10 +3,9 @@
 import pytest
 
 from bundle.archive import open_archive, read_bundle
-from bundle.errors import BundleError
-from deploy.errors import ReleaseError, SlotError
-from deploy.slot_files import bundle_path
-from deploy.slots import active_path, open_slots
+from bundle.errors import BundleError, ReleaseError, SlotError
+from bundle.slot_files import bundle_path
+from bundle.slots import active_path, open_slots
 
 
 def test_a_new_device_has_no_model(folder):

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundle.archive import Archive, open_archive, parse_archive
-from bundle.errors import BundleError
+from bundle.errors import BundleError, SlotError, StateError
 from bundle.signature import Keyring
-from deploy.errors import SlotError, StateError
-from deploy.slot_files import (
+from bundle.slot_files import (
     bundle_path,
     clear_leftovers,
     is_settled,
@@ -27,7 +26,7 @@ from deploy.slot_files import (
     take_staged,
     write_state,
 )
-from deploy.slot_state import (
+from bundle.slot_state import (
     SLOTS,
     Installed,
     SlotName,

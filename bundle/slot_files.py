@@ -10,9 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bundle.archive import read_bundle, replace_durably
-from bundle.errors import BundleError
-from deploy.errors import SlotBusyError, SlotError, StateError
-from deploy.slot_state import SLOTS, SlotName, SlotState, parse_state, state_bytes
+from bundle.errors import BundleError, SlotBusyError, SlotError, StateError
+from bundle.slot_state import SLOTS, SlotName, SlotState, parse_state, state_bytes
 
 BUNDLE, INCOMING = "model.lwb", "incoming.lwb"
 STATE, COPY, LOCK = "state.json", "state.copy.json", "lock"
