@@ -137,6 +137,12 @@ class TrainOptions(Options):
     label_smoothing: float = Field(
         default=0.05, ge=0.0, le=0.3, description="keeps the logits from growing without bound"
     )
+    teacher: str | None = Field(
+        default=None, description="run folder of the same split whose network teaches this one"
+    )
+    teacher_share: float = Field(
+        default=0.7, ge=0.0, le=1.0, description="how much of the truth is the teacher's word"
+    )
     precision: Precision = Field(
         default="auto",
         description="what the layers compute with; 'auto': mixed_float16 on a GPU, else float32",

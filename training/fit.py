@@ -27,6 +27,7 @@ from training.precision import choose_precision, use_precision
 from training.progress import FitProgress
 from training.run_folder import EpochRecord, FitState, RunFolder
 from training.strategy import OneProcess, Strategy
+from training.teacher import TaughtBatches, open_teacher
 
 WARMUP_SHARE = 0.05
 # The way back goes through the layers that learn only.
@@ -208,11 +209,18 @@ def _batches(job: Job, spec: InputSpec) -> tuple[PictureBatches, PictureBatches]
     if options.epoch_pictures is not None:
         parts = [job.part_of.get(picture.sha256) for picture in job.split.training]
         drawing = draw_evenly(job.split.training, parts, options.epoch_pictures)
-    learned = PictureBatches(
-        job.root, job.split.training, spec, job.labels, batch=options.batch, seed=options.seed,
-        weights=weights if drawing is None else None, augmentation=options.augmentation,
-        workers=options.workers, drawing=drawing, defective=job.defective,
-    )  # fmt: skip
+    given = (job.root, job.split.training, spec, job.labels)
+    varied: dict[str, Any] = {
+        "batch": options.batch, "seed": options.seed,
+        "weights": weights if drawing is None else None, "augmentation": options.augmentation,
+        "workers": options.workers, "drawing": drawing, "defective": job.defective,
+    }  # fmt: skip
+    if options.teacher is None:
+        learned = PictureBatches(*given, **varied)
+    else:
+        run, share = Path(options.teacher), options.teacher_share
+        teacher = open_teacher(run, job.labels, job.split, share)
+        learned = TaughtBatches(*given, teacher=teacher, **varied)
     held = PictureBatches(
         job.root, job.split.validation, spec, job.labels, batch=options.batch,
         weights=weights, workers=options.workers,

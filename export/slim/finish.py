@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from export.quantize import to_int8
 from export.slim.climb import STEPS, ClimbFolder, SlimFacts, StepFigures
 from export.slim.front import Point, make_front, read_front, write_front
 from export.slim.ladder import Rung
-from export.slim.latency_table import measure_in_turn
 from export.slim.surgery import widths_of
 from training.comparison.cost import count_macs
 from training.environment import describe_environment
@@ -38,11 +37,11 @@ def finish_rung(
     steps: tuple[StepFigures, ...],
     *,
     full_widths: Mapping[str, int],
-    now_ns: Callable[[], int],
+    p50_ms: float,
 ) -> Point:
     """Write the run folder of a rung and put its int8 model into the front.
 
-    `job` has the rung's picture size. Thresholds and temperature are chosen anew, on validation.
+    `job` has the rung's picture size, `p50_ms` is what one picture takes. Thresholds and temperature are chosen anew, on validation.
     Raises ExportError, TrainingError.
     """
     run = folder.rung(rung.name)
@@ -60,7 +59,7 @@ def finish_rung(
         steps=steps,
     )
     run.write_json(STEPS, facts.model_dump(mode="json"))
-    point = _point(folder, run, job, rung, facts, now_ns)
+    point = _point(folder, run, job, rung, facts, p50_ms)
     _put(folder, point)
     return point
 
@@ -71,7 +70,7 @@ def _point(
     job: Job,
     rung: Rung,
     facts: SlimFacts,
-    now_ns: Callable[[], int],
+    p50_ms: float,
 ) -> Point:
     """Measure the int8 model of a finished rung on the validation pictures."""
     network, card = load_network(run.model_path, folder.log), run.read_card()
@@ -99,7 +98,7 @@ def _point(
         model=f"{rung.name}/{run.model_path.name}",
         macs=count_macs(network).macs,
         model_bytes=len(model),
-        p50_ms=measure_in_turn((model,), now_ns)[0],
+        p50_ms=p50_ms,
         accuracy=right / len(truth),
         accuracy_interval=wilson_interval(right, len(truth)),
         escapes=int((scores[truth] < recheck_at).sum()),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.channels.groups import ChannelGroup, ChannelMap, map_channels
+from export.channels.layout import gather_group
+from export.channels.rules import opens_channels
 from export.errors import SlimError
-from export.slim.groups import ChannelGroup, ChannelMap, map_channels
-from export.slim.layout import gather_group
-from export.slim.rules import opens_channels
 
 Importance = dict[str, NDArray[np.float64]]
 # A layer's name -> a value for each of its channels.

@@ -11,10 +11,10 @@ import numpy as np
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from bundle.manifest import InputSpec, first_fault
+from export.channels.groups import find_groups
 from export.errors import SlimError
-from export.quantize import to_int8
+from export.quantize import convert_int8
 from export.runtime import FlatbufferModel
-from export.slim.groups import find_groups
 from export.slim.layer_costs import (
     Costs,
     LayerWork,
@@ -178,7 +178,7 @@ def timing_model(model: Any, spec: InputSpec, log: Path) -> bytes:
     shape = (spec.height, spec.width, spec.channels)
     picture = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     picture.flat[:2] = (0, 255)
-    return to_int8(model, [picture], spec, log)
+    return convert_int8(model, [picture], spec, log)
 
 
 def _open_table(path: Path, empty: LatencyTable) -> LatencyTable:

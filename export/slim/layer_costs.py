@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from export.channels.groups import ChannelGroup
 from export.errors import SlimError
-from export.slim.groups import ChannelGroup
 from training.comparison.cost import count_macs
 from training.run_folder import Record
 

@@ -220,16 +220,17 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
 
 def _finish(climb: _Climb, task: Task, network: Any, state: ClimbState) -> None:
     rung = climb.rung(task)
+    job = climb.job_at(rung)
     climb.steps.step(f"{rung.name}: thresholds, test side, int8")
     finish_rung(
         climb.source,
         climb.folder,
-        climb.job_at(rung),
+        job,
         rung,
         network,
         state.steps,
         full_widths=climb.costs.widths,
-        now_ns=climb.now_ns,
+        p50_ms=_relative_ms(climb, network, job),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from export.slim.nodes import Node, Shape, read_nodes
+from export.channels.nodes import Node, Shape, read_nodes
 
 Build = Callable[[Mapping[str, Any]], Any]
 

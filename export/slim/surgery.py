@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from export.channels.groups import ChannelMap, map_channels
+from export.channels.layout import Keep, kept_places
+from export.channels.nodes import read_config
+from export.channels.rules import carries_weights, opens_channels
 from export.errors import SlimError
-from export.slim.groups import ChannelMap, map_channels
-from export.slim.layout import Keep, kept_places
-from export.slim.nodes import read_config
 from export.slim.resize import resize_config
-from export.slim.rules import carries_weights, opens_channels
 
 __all__ = ["Keep", "keep_channels", "mask_channels", "widths_of", "with_input"]
 

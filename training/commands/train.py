@@ -69,6 +69,10 @@ def train(
         Path | None,
         typer.Option("--split", metavar="FILE", help="Part-safe split, by linewarden audit."),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option("--teacher", metavar="RUN", help="A run of the same split teaches this one."),
+    ] = None,
     precision: Annotated[
         str | None,
         typer.Option(
@@ -102,6 +106,7 @@ def train(
         "wanted_escape_rate": escape_rate,
         "max_escape_rate": max_escape_rate,
         "augmentation": None if drawn_defects is None else {"defects": drawn_defects},
+        "teacher": teacher,
         "precision": precision,
     }
     if resume and config is not None:

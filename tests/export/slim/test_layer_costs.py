@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from export.channels.groups import ChannelGroup
 from export.errors import SlimError
-from export.slim.groups import ChannelGroup
 from export.slim.layer_costs import (
     REST,
     LayerWork,

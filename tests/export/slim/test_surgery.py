@@ -17,12 +17,12 @@ from slim_networks import (
     shake_weights,
 )
 
+from export.channels.layout import Segment, gather_group, kept_places
 from export.convert import to_float_tflite
 from export.errors import SlimError
 from export.operators import check_quantized
 from export.quantize import to_int8
 from export.runtime import FlatbufferModel
-from export.slim.layout import Segment, gather_group, kept_places
 from export.slim.surgery import keep_channels, mask_channels, widths_of, with_input
 from training.comparison.cost import count_macs
 from training.networks.catalogue import build_network

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from export.channels.layout import Layout, Segment
+from export.channels.nodes import Node, output_layers, read_config, read_nodes
+from export.channels.rules import carries_weights, follow, opens_channels
+from export.channels.spaces import Flow, Run, Spaces
 from export.errors import SlimError
-from export.slim.layout import Layout, Segment
-from export.slim.nodes import Node, output_layers, read_config, read_nodes
-from export.slim.rules import carries_weights, follow, opens_channels
-from export.slim.spaces import Flow, Run, Spaces
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from export.channels.nodes import Node, Shape
+from export.channels.spaces import Flow, Spaces
 from export.errors import SlimError
-from export.slim.nodes import Node, Shape
-from export.slim.spaces import Flow, Spaces
 
 Rule = Callable[[Spaces, Node, Sequence[Flow]], Flow]
 

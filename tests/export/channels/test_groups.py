@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from slim_networks import build_branched, build_narrow
 
+from export.channels.groups import ChannelGroup, find_groups
 from export.errors import SlimError
-from export.slim.groups import ChannelGroup, find_groups
 
 pytestmark = pytest.mark.train
 
