@@ -7,6 +7,9 @@
 #   make lint                     formatter, linter, types, import rules
 #   make bench                    what is measured (ratios; absolute times of this machine)
 #   make reproduce                train and export the bundles of examples/ anew
+#   make deb                      the Debian package in dist/; ARCH=arm64 for a Raspberry Pi or Jetson
+#   make boot-test                the package under a real systemd (root; systemd-container, mmdebstrap)
+#   make wheels                   a folder to install from offline, with install.sh
 #   make lock                     write the lock files of requirements/ anew
 
 PYTHON ?= python3
@@ -19,8 +22,9 @@ DEBIAN_PACKAGES = mosquitto ffmpeg
 
 DEMO_ENV = .venv-demo
 ENV = .venv
+DEB_PYTHON ?= $(ENV)/bin/python
 
-.PHONY: demo test lint bench reproduce lock clean env demo-env packages
+.PHONY: demo test lint bench reproduce deb wheels boot-test lock clean env demo-env packages
 
 demo: demo-env
 	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -39,6 +43,24 @@ bench: env
 
 reproduce: env
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" scripts/reproduce.sh "$(CASTING)" "$(WEIGHTS)" "$(EFFICIENTNET)"
+
+# DEB_PYTHON: the board's Python; its minor version is what the byte code in the package is for.
+deb: env
+	PYTHON="$(DEB_PYTHON)" UV=$(ENV)/bin/uv scripts/build_deb.sh dist
+
+boot-test: deb build/rootfs/etc
+	LINEWARDEN_ROOTFS="$(CURDIR)/build/rootfs" LINEWARDEN_DEB="$$(ls -t "$(CURDIR)"/dist/linewarden_*_$$(dpkg --print-architecture).deb | head -1)" \
+	    $(ENV)/bin/pytest tests/systemd/test_booted_system.py $(ARGS)
+
+build/rootfs/etc:
+	scripts/debian_packages.sh systemd-container mmdebstrap
+	mkdir -p build && rm -rf build/rootfs
+	mmdebstrap --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
+	    --aptopt='Acquire::Check-Valid-Until "false"' --include=systemd,systemd-sysv,udev,dbus,python3,procps \
+	    bookworm build/rootfs.new /etc/apt/sources.list.d/debian.sources && mv build/rootfs.new build/rootfs
+
+wheels: env
+	PYTHON="$(DEB_PYTHON)" UV=$(ENV)/bin/uv scripts/build_wheels.sh dist/linewarden-wheels
 
 lock: env
 	UV=$(ENV)/bin/uv scripts/lock.sh

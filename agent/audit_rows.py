@@ -30,11 +30,19 @@ class Deed(str, Enum):
     BEGUN = "begun"  # the chain itself: its first row
     STARTED = "started"
     STOPPED = "stopped"
+    PAUSED = "paused"
     BYPASSED = "bypassed"
+    LATCHED = "latched"  # the line by its own gate, which did not do what it was told
     RESUMED = "resumed"
     THRESHOLD = "threshold"
     MODEL = "model"
+    FLASHED = "flashed"  # a new model, which judges on probation
+    CONFIRMED = "confirmed"
+    ROLLED_BACK = "rolled_back"
+    SHADOWED = "shadowed"  # a model beside the one that judges, begun or ended
     SETTINGS = "settings"
+    FIRED = "fired"  # the gate, for a test
+    DRILLED = "drilled"  # its fail-safe wiring
     TORN = "torn"  # bytes before this row are what a power cut left of one
     BROKEN = "broken"  # rows before this one, once durable, were altered or cut off
 

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.drift import Source
+from agent.line_mode import ModeKind
 from agent.records import OutcomeCode, Reason, VerdictKind
 from agent.trend import Direction
 
@@ -98,6 +99,14 @@ class ModelState(Body):
     name: str = Field(description="Name of the bundle; empty while there is none.")
     version: str = Field(description="Version of the bundle.")
     signed: bool = Field(description="Whether the bundle's signature was verified.")
+    unsigned_allowed: bool = Field(
+        False, description="Whether a bundle that nobody signed may judge here."
+    )
+    on_probation: bool = Field(False, description="Whether the model has still to prove itself.")
+    refused: str = Field(
+        "", description="Why the model flashed last does not judge, or stand beside; or empty."
+    )
+    shadow: str = Field("", description="The model that looks at the parts beside it; or empty.")
 
 
 class FigureDrift(Body):
@@ -133,6 +142,19 @@ class RejectTrend(Body):
     )
 
 
+class LineStatus(Body):
+    """What the line as a whole is set to, and who set it so."""
+
+    mode: ModeKind = Field(
+        description="`inspecting`; `paused`: all diverted; `bypassed`: all let through "
+        "uninspected; `latched`: all diverted since the gate disagreed."
+    )
+    by: str = Field("", description="Who asked for it; empty for the usual.")
+    why: str = Field("", description="The reason given.")
+    since: str = Field("", description="Since when: ISO 8601, UTC; empty since the start.")
+    until: str = Field("", description="When it ends by itself; empty for never.")
+
+
 class State(Body):
     """How the line is doing; retained, every few seconds, and stale after three of them."""
 
@@ -157,4 +179,8 @@ class State(Body):
     broker: str = Field(description="What hinders publishing; empty when nothing does.")
     drift: list[FigureDrift] = Field([], description="Whether the line looks as it did.")
     reject_trend: RejectTrend | None = Field(None, description="Whether the reject rate creeps.")
+    line: LineStatus | None = Field(None, description="What a person has set the line to.")
+    gate_disagrees: int = Field(
+        0, description="Parts since the start that a second photo-eye saw go the wrong way."
+    )
     audit: str = Field("", description="NUMBER:HASH of the audit chain's last row; empty for none.")

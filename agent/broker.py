@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import secrets
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from agent.broker_connection import (
     Refused,
     new_properties,
 )
+from agent.broker_tls import clock_advice, tls_context
 from agent.clock import Clock, SystemClock
 from agent.config import Mqtt
 from agent.errors import BrokerError
@@ -57,7 +57,7 @@ class MqttPublisher:
         self._online = online
         self._offline = offline
         self._clock = clock or SystemClock()
-        tls = _tls_context(section.ca_file) if section.ca_file else None
+        tls = tls_context(section) if section.ca_file else None
         password = _read_password(section.password_file) if section.password_file else None
         self._account = Account(client_id, password, tls, status_topic, lost or offline)
         self._name = f"{section.host}:{section.port}"
@@ -228,8 +228,10 @@ class MqttPublisher:
             (self._lost if answer.failure else self._confirmed).append(token)
 
     def _note_end(self, connection: Connection) -> None:
-        if connection.failure:
-            self._line_fault = f"cannot reach the broker {self._name}: {connection.failure}"
+        failure = connection.failure
+        if failure:
+            advice = clock_advice(failure, known=self._clock.wall_ok())
+            self._line_fault = f"cannot reach the broker {self._name}: {failure}{advice}"
         elif not self._line_fault:
             self._line_fault = f"lost the broker {self._name}: its client ended by itself"
 
@@ -237,7 +239,9 @@ class MqttPublisher:
         """Drop the connection; whatever it did not confirm is published again from the ledger."""
         self._lost += [token for token, _ in self._pending.values() if token is not None]
         self._pending.clear()
-        self._connection = self._accepted = None
+        connection, self._connection, self._accepted = self._connection, None, None
+        if connection is not None:
+            connection.dispose()
 
     def _wait_before_next(self) -> None:
         """Come back later and later, not together with all other devices of the plant."""
@@ -273,10 +277,3 @@ def _read_password(path: str) -> str:
         return Path(path).read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise BrokerError(f"mqtt.password_file {path} cannot be read: {error}") from error
-
-
-def _tls_context(path: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=path)
-    except OSError as error:  # an SSLError is one
-        raise BrokerError(f"mqtt.ca_file {path} cannot be used: {error}") from error

@@ -131,7 +131,12 @@ class Connection(mqtt.Client):
             )
         else:
             self.connect_async(section.host, section.port, section.keepalive_s)
-        self.loop_start()
+        try:
+            self.loop_start()
+        except (OSError, RuntimeError) as error:
+            # No descriptor or no thread is left: this life is over before it began.
+            self.failure = str(error)
+            self._over.set()
 
     def loop_forever(
         self,
@@ -152,6 +157,14 @@ class Connection(mqtt.Client):
     def over(self) -> bool:
         """Whether paho's thread has ended: nothing more will come or go."""
         return self._over.is_set()
+
+    def dispose(self) -> None:
+        """Close what paho keeps open after the end, until the garbage collector comes round.
+
+        It holds three descriptors, and a broker that is away for a week is tried 40,000 times.
+        """
+        self.on_connect = self.on_disconnect = self.on_publish = None
+        self._reset_sockets()
 
     def leave(self, patience_s: float) -> None:
         """Close the connection, by force if the broker does not answer."""

@@ -166,12 +166,14 @@ def _look(config: Config) -> Look:
     """Return how frames are judged; without a readable bundle there is no region to draw."""
     from agent.quality import FrameQuality
     from agent.quality_shift import read_reference
+    from agent.slot_watch import wanted_bundle
     from bundle.archive import open_archive
     from bundle.errors import BundleError
 
     spec, complaint = None, ""
     try:
-        spec = open_archive(Path(config.model.bundle)).manifest.input
+        path = wanted_bundle(config.model)
+        spec = open_archive(path).manifest.input if path else None
     except BundleError as error:
         complaint = f"no region is drawn: {error}"
     region = spec.region if spec else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from agent.timesync import TimeSync
+
 
 class Clock(Protocol):
     """Time as the agent sees it; tests bring their own."""
@@ -17,6 +19,10 @@ class Clock(Protocol):
         """Return wall time in nanoseconds since 1970: a label for people, never for deciding."""
         ...
 
+    def wall_ok(self) -> bool:
+        """Tell whether the wall time is known to be right."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait for so long."""
         ...
@@ -25,6 +31,9 @@ class Clock(Protocol):
 class SystemClock:
     """CLOCK_MONOTONIC, which all processes of the machine share, and the wall clock."""
 
+    def __init__(self) -> None:
+        self._sync = TimeSync()
+
     def now_ns(self) -> int:
         """Return CLOCK_MONOTONIC in nanoseconds."""
         return time.monotonic_ns()
@@ -32,6 +41,10 @@ class SystemClock:
     def wall_ns(self) -> int:
         """Return the wall clock in nanoseconds since 1970."""
         return time.time_ns()
+
+    def wall_ok(self) -> bool:
+        """Tell whether a time service has set the wall clock."""
+        return self._sync.known_good(self.now_ns(), self.wall_ns())
 
     def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`."""
@@ -44,6 +57,7 @@ class ManualClock:
     def __init__(self, now_ns: int = 0, wall_ns: int = 1_700_000_000_000_000_000) -> None:
         self._now_ns = now_ns
         self._wall_offset_ns = wall_ns - now_ns
+        self.wall_known = True
 
     def now_ns(self) -> int:
         """Return the time that was set last."""
@@ -52,6 +66,10 @@ class ManualClock:
     def wall_ns(self) -> int:
         """Return the wall time that belongs to `now_ns`."""
         return self._now_ns + self._wall_offset_ns
+
+    def wall_ok(self) -> bool:
+        """Tell what a test has set `wall_known` to."""
+        return self.wall_known
 
     def sleep(self, seconds: float) -> None:
         """Move on at once."""

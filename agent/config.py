@@ -9,12 +9,14 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from agent.config_base import PathText, Section, TopicLevel
-from agent.config_camera import CameraSection, ReplayCamera
+from agent.config_bypass import Bypass
+from agent.config_camera import CameraSection, ReplayCamera, frame_size
 from agent.config_faults import first_fault
 from agent.config_gate import GateSection, RelaySection, SimGate
 from agent.config_metrics import Metrics
+from agent.config_model import Model, Probation
 from agent.config_quality import Quality
-from agent.config_trigger import CommandTrigger, TriggerSection
+from agent.config_trigger import CommandTrigger, PresenceTrigger, TriggerSection
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -53,12 +55,6 @@ class Engine(Section):
 
     driver: Literal["litert"] = Field("litert", description="The interpreter.")
     threads: int = Field(1, ge=1, le=64, description="Threads per inference.")
-
-
-class Model(Section):
-    """Which model judges."""
-
-    bundle: PathText = Field(description="The .lwb bundle; relative to this file.")
 
 
 class Timing(Section):
@@ -129,9 +125,19 @@ class Mqtt(Section):
     username: str = Field("", max_length=255, description="User name; empty: none.")
     password_file: str = Field("", description="File holding the password; empty: none.")
     ca_file: str = Field("", description="CA certificates; given, the connection is TLS.")
+    cert_file: str = Field("", description="Our certificate, for a broker that asks for one.")
+    key_file: str = Field("", description="Its private key; empty: it stands in cert_file.")
     keepalive_s: int = Field(10, ge=2, le=600, description="A silent broker is noticed in twice.")
     state_every_s: float = Field(5.0, gt=0, le=3600, description="How often state is published.")
     window: int = Field(20, ge=1, le=1000, description="Results on their way at one time.")
+
+    @model_validator(mode="after")
+    def _certified(self) -> Mqtt:
+        if self.cert_file and not self.ca_file:
+            raise ValueError("cert_file goes only with ca_file: without it nothing is encrypted")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file goes only with cert_file: name the certificate too")
+        return self
 
 
 class Config(Section):
@@ -142,9 +148,11 @@ class Config(Section):
     belt: Belt = Belt()
     engine: Engine = Engine()
     model: Model
+    probation: Probation = Probation()
     timing: Timing = Timing()
     gate: GateSection
     trigger: TriggerSection | None = None
+    bypass: Bypass = Bypass()
     ledger: Ledger
     mqtt: Mqtt = Mqtt()
     metrics: Metrics = Metrics()
@@ -162,6 +170,8 @@ class Config(Section):
                 f"gate.debounce_ms {gate.debounce_ms:g} is longer than timing.min_pitch_ms "
                 f"{timing.min_pitch_ms:g}: two parts would count as one"
             )
+        elif clash := gate.clash(min_pitch_ms=timing.min_pitch_ms):
+            raise ValueError(clash)
         return self
 
     def _check_relay(self, gate: RelaySection) -> None:
@@ -173,6 +183,20 @@ class Config(Section):
             guard_ms=timing.guard_ms,
             command_ms=timing.command_ms,
             min_pitch_ms=timing.min_pitch_ms,
+        )
+        if clash:
+            raise ValueError(clash)
+        if isinstance(self.trigger, PresenceTrigger):
+            self._check_presence(self.trigger)
+
+    def _check_presence(self, trigger: PresenceTrigger) -> None:
+        timing = self.timing
+        clash = trigger.clash(
+            frame_rate=self.camera.frame_rate,
+            frame_size=frame_size(self.camera),
+            min_pitch_ms=timing.min_pitch_ms,
+            to_cutoff_ms=timing.delay_ms - 2 * timing.guard_ms - timing.command_ms,
+            arrives_ms=timing.frame_arrives_ms,
         )
         if clash:
             raise ValueError(clash)
@@ -245,14 +269,17 @@ def _resolved(config: Config, folder: Path) -> Config:
     trigger = config.trigger
     if isinstance(trigger, CommandTrigger):
         trigger = trigger.model_copy(update={"pipe": place(trigger.pipe)})
+    model = config.model
+    kept = {name: place(getattr(model, name)) for name in ("bundle", "slots", "trust")}
     mqtt = config.mqtt
-    secrets = {"password_file": place(mqtt.password_file), "ca_file": place(mqtt.ca_file)}
+    files = ("password_file", "ca_file", "cert_file", "key_file")
+    secrets = {name: place(getattr(mqtt, name)) for name in files}
     return config.model_copy(
         update={
             "camera": camera,
             "gate": gate,
             "trigger": trigger,
-            "model": config.model.model_copy(update={"bundle": place(config.model.bundle)}),
+            "model": model.model_copy(update=kept),
             "ledger": config.ledger.model_copy(update={"folder": place(config.ledger.folder)}),
             "mqtt": mqtt.model_copy(update=secrets),
             "quality": config.quality.model_copy(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 # Sections with a class for each driver; keys of their own are never called like one.
 _UNIONS = frozenset({"camera", "gate", "trigger"})
 _DRIVERS = frozenset(
-    {"replay", "sim", "v4l2", "pipe", "controller", "modbus", "lcus", "line", "interval", "command"}
+    "replay sim v4l2 pipe controller modbus lcus line interval command presence".split()
 )
 
 

@@ -11,7 +11,40 @@ from agent.config_base import PathText, Section
 Wiring = Literal["energise_to_pass", "energise_to_reject"]
 
 
-class ControllerGate(Section):
+class VerifiedGate(Section):
+    """What a controller needs to know of a second photo-eye, which sees where the parts went."""
+
+    second_eye: Literal["none", "bin", "passed"] = Field(
+        "none", description="Where it looks: at the parts diverted, or at those let through."
+    )
+    second_eye_ms: float = Field(
+        200.0, gt=0, le=60_000, description="From the gate to the second photo-eye."
+    )
+    second_eye_guard_ms: float = Field(
+        50.0, gt=0, le=10_000, description="A part may be so early or late there."
+    )
+    on_disagreement: Literal["tell", "latch"] = Field(
+        "tell", description="Only say so, or divert everything until a person resumes."
+    )
+
+    @property
+    def latches(self) -> bool:
+        """Whether a disagreement stops all passing."""
+        return self.on_disagreement == "latch"
+
+    def clash(self, *, min_pitch_ms: float) -> str:
+        """Return why the second photo-eye cannot tell the parts apart; empty when it can."""
+        if self.second_eye == "none":
+            return ""
+        if 2 * self.second_eye_guard_ms > min_pitch_ms:
+            return (
+                f"gate.second_eye_guard_ms {self.second_eye_guard_ms:g} is more than half of "
+                f"timing.min_pitch_ms {min_pitch_ms:g}: what it sees could be either part"
+            )
+        return ""
+
+
+class ControllerGate(VerifiedGate):
     """The gate controller on a serial port, speaking the framed protocol."""
 
     driver: Literal["controller"]
@@ -23,11 +56,14 @@ class ControllerGate(Section):
     debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
 
 
-class SimGate(Section):
+class SimGate(VerifiedGate):
     """A simulated controller with its own process, on a pty, rejecting unless told to pass."""
 
     driver: Literal["sim"]
     record: str = Field("", description="File for the simulated belt's own record; none if empty.")
+    flap: Literal["sound", "stuck_shut", "stuck_open"] = Field(
+        "sound", description="A flap that does not obey its controller, for trying out."
+    )
     debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
 
 
@@ -46,6 +82,11 @@ class RelaySection(Section):
     release_ms: float = Field(
         20.0, ge=0, le=10_000, description="What relay and flap take to fall back after a pulse."
     )
+
+    @property
+    def latches(self) -> bool:
+        """Whether a disagreement stops all passing: no relay has a second photo-eye."""
+        return False
 
     @property
     def pulse_passes(self) -> bool:

@@ -23,6 +23,8 @@ CHECK_EVERY = 10
 BEGIN_INDEX = 0.25
 END_SHARE = 0.4  # ends at 0.4 of where it begins: 0.1 for 0.25
 FIGURES = ("score", "brightness", "sharpness")
+# The lamp or the lens has its own event: a technician cleans, where others look at the model.
+KINDS = {"score": "drift", "brightness": "exposure_drift", "sharpness": "drift"}
 
 # What a figure is held against; while the first parts are gathered there is nothing yet.
 Source = Literal["bundle", "first parts", "learning"]
@@ -179,11 +181,11 @@ class _Watch:
         index, cusum = self._index or 0.0, abs(self._cusum.value)
         if not self._drifting and (index >= self._begin_index or cusum >= Cusum.LIMIT):
             self._drifting = True
-            return "drift", self._text()
+            return KINDS[self._name], self._text()
         calm = index <= END_SHARE * self._begin_index and cusum <= Cusum.OVER
         if self._drifting and full and calm:
             self._drifting = False
-            return "drift_over", f"{self._name} looks like {self._likeness()} again"
+            return f"{KINDS[self._name]}_over", f"{self._name} looks like {self._likeness()} again"
         return None
 
     def _text(self) -> str:

@@ -9,6 +9,7 @@ from agent import config, config_camera, config_gate, config_trigger
 from agent.clock import Clock
 from agent.errors import ConfigError
 from agent.ports import Camera, Engine, Gate
+from agent.triggers.source import Onlooker, TriggerSource
 
 CAMERAS = {
     "pipe": "agent.cameras.pipe:PipeCamera",
@@ -31,6 +32,7 @@ RELAYS = {
 TRIGGERS = {
     "command": "agent.triggers.command:CommandTrigger",
     "interval": "agent.triggers.interval:IntervalTrigger",
+    "presence": "agent.triggers.presence:PresenceTrigger",
 }
 
 
@@ -52,29 +54,46 @@ def open_gate(
     timing: config.Timing,
     belt: config.Belt,
     clock: Clock,
-    trigger: config_trigger.TriggerSection | None = None,
+    source: TriggerSource | None = None,
 ) -> Gate:
-    """Return the configured gate, not yet open. Raises ConfigError."""
+    """Return the configured gate, not yet open; `source` tells parts to one that sees none.
+
+    Raises ConfigError.
+    """
     if isinstance(section, config_gate.RelaySection):
-        return _relay_gate(section, timing, clock, trigger)
+        return _relay_gate(section, timing, clock, source)
     driver = _load(GATES[section.driver])
     if isinstance(section, config_gate.SimGate):
         return cast("Gate", driver(section, timing, belt, clock))
     return cast("Gate", driver(section, timing, clock))
 
 
+def open_trigger(section: config_trigger.TriggerSection | None) -> TriggerSource | None:
+    """Return the configured trigger source, not yet open; None where the gate has its own."""
+    if section is None:
+        return None
+    return cast("TriggerSource", _load(TRIGGERS[section.driver])(section))
+
+
+def onlooker(source: TriggerSource | None, gate: Gate) -> Onlooker | None:
+    """Return what wants to see every frame, if a trigger does, with the gate to wake for it."""
+    if not isinstance(source, Onlooker):
+        return None
+    source.attach(gate.wake)
+    return source
+
+
 def _relay_gate(
     section: config_gate.RelaySection,
     timing: config.Timing,
     clock: Clock,
-    trigger: config_trigger.TriggerSection | None,
+    source: TriggerSource | None,
 ) -> Gate:
-    """Return a gate that times a relay itself, and hears of parts from a trigger."""
-    if trigger is None:
+    """Return a gate that times a relay itself, and hears of parts from a trigger source."""
+    if source is None:
         raise ConfigError(f"gate.driver {section.driver} sees no parts: add a section [trigger]")
     pace = _load("agent.gates.bookings:Pace").of(timing, section)
     relay = _load(RELAYS[section.driver])(section)
-    source = _load(TRIGGERS[trigger.driver])(trigger)
     return cast("Gate", _load("agent.gates.host_timed:HostTimedGate")(relay, source, pace, clock))
 
 

@@ -27,6 +27,10 @@ class WireError(GateError, ValueError):
     """Bytes from the serial line are no valid frame of the protocol."""
 
 
+class LineError(AgentError):
+    """What was asked of the line is not done."""
+
+
 class LedgerError(AgentError):
     """The ledger cannot be read or written."""
 
@@ -37,6 +41,10 @@ class BrokerError(AgentError):
 
 class ModelError(AgentError):
     """The model may not judge parts on this device."""
+
+
+class DrillError(AgentError):
+    """The gate cannot be tested, or its drill is not signed off."""
 
 
 class DemoError(AgentError):

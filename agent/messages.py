@@ -12,6 +12,7 @@ from agent.bodies import (
     Body,
     EventMessage,
     FigureDrift,
+    LineStatus,
     ModelState,
     Percentiles,
     RejectTrend,
@@ -22,6 +23,7 @@ from agent.bodies import (
 from agent.config import Station
 from agent.drift import DriftStatus
 from agent.ledger_rows import Balance, EventRow, ResultRow
+from agent.line_mode import INSPECTING, Mode
 from agent.records import VerdictKind
 from agent.tally import Latency, Snapshot
 from agent.trend import TrendStatus
@@ -49,6 +51,7 @@ class Condition:
     drift: DriftStatus
     trend: TrendStatus
     audit: str
+    line: Mode = INSPECTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ def state_body(
         broker=condition.broker,
         drift=_drift(condition.drift),
         reject_trend=_reject_trend(condition.trend),
+        line=_line(condition.line),
+        gate_disagrees=snapshot.disagreements,
         audit=condition.audit,
     )
 
@@ -241,6 +246,16 @@ def _percentiles(latency: Latency | None) -> Percentiles | None:
         return None
     return Percentiles(
         p50=latency.p50_ms, p90=latency.p90_ms, p99=latency.p99_ms, worst=latency.worst_ms
+    )
+
+
+def _line(mode: Mode) -> LineStatus:
+    return LineStatus(
+        mode=mode.kind,
+        by=mode.by,
+        why=mode.why,
+        since=iso_time(mode.since_wall_ns) if mode.since_wall_ns else "",
+        until=iso_time(mode.until_wall_ns) if mode.until_wall_ns else "",
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from agent.bodies import Percentiles, State
+from agent.line_mode import ModeKind
 
 TREND_SIGNS = {"rising": 1, "falling": -1}
 
@@ -86,6 +87,7 @@ def _condition(state: State) -> tuple[Reading, ...]:
         _gauge("linewarden_gate_ready", "1 while the gate is in step.", state.gate == "in step"),
         _gauge("linewarden_camera_up", "1 while the camera delivers.", state.camera == "up"),
         _gauge("linewarden_broker_ready", "1 while nothing hinders publishing.", not state.broker),
+        *_line(state),
         *_likeness(state),
         _gauge("linewarden_state_time_seconds", "When this was written.", _seconds(state.at)),
         _gauge("linewarden_start_time_seconds", "When the agent started.", _seconds(state.since)),
@@ -95,6 +97,19 @@ def _condition(state: State) -> tuple[Reading, ...]:
             "gauge",
             ("version", "model", "model_version"),
             info,
+        ),
+    )
+
+
+def _line(state: State) -> tuple[Reading, ...]:
+    now = state.line.mode if state.line else ModeKind.INSPECTING
+    modes = tuple(((mode.value,), float(mode is now)) for mode in ModeKind)
+    return (
+        Reading("linewarden_line", "1 for what the line is set to.", "gauge", ("mode",), modes),
+        _counter(
+            "linewarden_gate_disagrees",
+            "Parts since the start that a second photo-eye saw go the wrong way.",
+            state.gate_disagrees,
         ),
     )
 

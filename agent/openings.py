@@ -1,4 +1,4 @@
-"""Opens what the service stands on: the bundle's region, the ledger, the broker's connection."""
+"""Opens what the service stands on: the ledger and the broker's connection."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 from agent.broker import MqttPublisher
 from agent.clock import Clock
 from agent.config import Config
-from agent.errors import LedgerError, ModelError
+from agent.errors import LedgerError
 from agent.ledger import Ledger, open_ledger
 from agent.ports import Publisher
 from agent.reporter import Reporter
-from bundle.archive import open_archive
-from bundle.errors import BundleError
 
 
 def open_publisher(config: Config, reporter: Reporter) -> Publisher | None:
@@ -36,12 +34,3 @@ def open_ledger_folder(folder: Path, clock: Clock) -> Ledger:
     except OSError as error:
         raise LedgerError(f"cannot make the ledger's folder {folder}: {error.strerror}") from error
     return open_ledger(folder, clock)
-
-
-def read_region(path: Path) -> tuple[int, int, int, int] | None:
-    """Return a bundle's region of interest; refuses with ModelError what is no bundle."""
-    try:
-        region = open_archive(path).manifest.input.region
-    except BundleError as error:
-        raise ModelError(str(error)) from error
-    return None if region is None else (region.x, region.y, region.width, region.height)

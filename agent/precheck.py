@@ -10,9 +10,11 @@ from pathlib import Path
 from agent.config import Config
 from agent.config_camera import CameraSection, PipeCamera, ReplayCamera, V4l2Camera, frame_size
 from agent.config_gate import GateSection, LcusGate, SimGate
-from agent.errors import ConfigError
+from agent.errors import ConfigError, ModelError
 from agent.quality_shift import read_reference
-from bundle.archive import Archive, open_archive
+from agent.slot import check_size
+from agent.slot_watch import terms_of, wanted_bundle
+from bundle.archive import open_archive
 from bundle.errors import BundleError
 
 MIN_FREE_BYTES = 64 * 1024 * 1024
@@ -33,21 +35,17 @@ def find_faults(config: Config) -> list[str]:
 
 
 def _bundle_faults(config: Config) -> list[str]:
-    path = Path(config.model.bundle)
+    model = config.model
+    key = "model.bundle" if model.bundle else "model.slots"
     try:
-        archive = open_archive(path)
-    except BundleError as error:
-        return [f"model.bundle: {error}"]
-    return _size_faults(config, archive)
-
-
-def _size_faults(config: Config, archive: Archive) -> list[str]:
-    spec, given = archive.manifest.input, frame_size(config.camera)
-    if given is not None and given != (spec.frame_width, spec.frame_height):
-        return [
-            f"model.bundle: trained on frames of {spec.frame_width}x{spec.frame_height}, the "
-            f"camera gives {given[0]}x{given[1]}: every part would be rejected"
-        ]
+        path = wanted_bundle(model)
+        if path is None:
+            return [f"{key}: no model is installed: `linewarden flash FILE` installs one"]
+        terms = terms_of(model, "", frame_size(config.camera))
+        archive = open_archive(path, terms.trust, allow_unsigned=terms.allow_unsigned)
+        check_size(archive.manifest, terms.frame_size)
+    except (BundleError, ModelError) as error:
+        return [f"{key}: {error}"]
     return []
 
 

@@ -12,9 +12,11 @@ import threading
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.config import read_config
+from agent.config import Config, read_config
+from agent.errors import ConfigError
+from agent.journal import formatter_for
 from agent.notify import Notifier
-from agent.service import Service
+from agent.unconfigured import WHAT_NEXT, is_unconfigured, wait_for_config
 
 # A lane that waits for the interpreter lock gets it after this time. With Python's default of
 # 5 ms a verdict could wait that long behind the telemetry lane.
@@ -24,16 +26,34 @@ SWITCH_INTERVAL_S = 0.0005
 def run_agent(config_path: Path) -> bool:
     """Run the agent until SIGTERM or SIGINT; False when it ended by itself.
 
-    Raises ConfigError, ModelError, LedgerError or GateError when it cannot start.
+    Under systemd a configuration that is missing or wrong is waited for; in a terminal it is an
+    error. Raises ConfigError, ModelError, LedgerError or GateError when it cannot start.
     """
     faulthandler.enable()  # the watchdog's SIGABRT leaves all stacks in the journal
     log_to_stderr()
-    config = read_config(config_path)
-    tune_interpreter()
     stop = threading.Event()
-    stop_on_signals(stop)
-    service = Service(config, SystemClock(), Notifier(os.environ.get("NOTIFY_SOCKET")))
-    return service.run(stop)
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        config: Config | None = _config_or_error(config_path)
+        stop_on_signals(stop)
+    else:
+        stop_on_signals(stop)
+        config = wait_for_config(config_path, Notifier(address), stop)
+    return config is None or _serve(config, Notifier(address), stop)
+
+
+def _config_or_error(path: Path) -> Config:
+    if is_unconfigured(path):
+        raise ConfigError(f"{path} is missing or empty: {WHAT_NEXT}")
+    return read_config(path)
+
+
+def _serve(config: Config, notifier: Notifier, stop: threading.Event) -> bool:
+    # Loaded only now: an agent that waits for its configuration needs no camera and no model.
+    from agent.service import Service
+
+    tune_interpreter()
+    return Service(config, SystemClock(), notifier).run(stop)
 
 
 def stop_on_signals(stop: threading.Event) -> None:
@@ -59,7 +79,7 @@ def tune_interpreter() -> None:
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Log one line per event; the journal adds the time."""
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="level=%(levelname)s %(name)s: %(message)s"
-    )
+    """Log one line per event; the journal adds the time, and takes the level from the line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter_for(sys.stderr, os.environ.get("JOURNAL_STREAM")))
+    logging.basicConfig(level=level, handlers=[handler])

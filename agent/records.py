@@ -45,6 +45,8 @@ class Reason(str, Enum):
     GATE = "gate"  # the gate was lost or refused
     DISK = "disk"  # the row could not be written
     STOPPING = "stopping"  # the agent is shutting down
+    PAUSED = "paused"  # a person has paused the line
+    BYPASSED = "bypassed"  # a person has the line let parts through; the outcome may be `passed`
 
 
 class OutcomeCode(str, Enum):
@@ -85,6 +87,10 @@ class GateOutcome:
     part: int
     code: OutcomeCode
     at_ns: int
+
+
+# The kind of a notice: a part was seen where it should not be, or not where it should.
+DISAGREES = "gate_disagrees"
 
 
 @dataclass(frozen=True, slots=True)

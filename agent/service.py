@@ -8,32 +8,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit_rows import Deed
-from agent.bodies import ModelState
 from agent.boxes import Boxes, build_boxes
 from agent.clock import Clock
 from agent.config import Config
 from agent.deeds import Deeds
-from agent.drivers import open_camera, open_engine, open_gate
-from agent.errors import ConfigError, ModelError
+from agent.drivers import onlooker, open_camera, open_gate, open_trigger
+from agent.errors import ConfigError
 from agent.lanes.capture import CaptureLane
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.lanes.lane import Lane
 from agent.lanes.recorder import RecorderLane
 from agent.lanes.telemetry import TelemetryLane
-from agent.line_watch import LineWatch
+from agent.line_desk import LineDesk, mode_text
+from agent.line_mode import LineMode
 from agent.messages import Condition
 from agent.metrics import MetricsServer
+from agent.model_loader import ModelLoader, first_region
+from agent.model_watch import WatchedLine
+from agent.models import Models
 from agent.notify import Notifier
-from agent.openings import open_ledger_folder, open_publisher, read_region
+from agent.openings import open_ledger_folder, open_publisher
 from agent.pictures import PictureStore
-from agent.ports import Engine
 from agent.quality import FrameQuality, FrozenWatch
-from agent.quality_shift import read_reference
 from agent.records import Event
 from agent.reporter import Reporter
 from agent.schedule import Timing
-from agent.slot import ActiveModel, open_active
 from agent.supervisor import Supervisor
 from agent.tally import Tally
 
@@ -66,13 +66,11 @@ class Service:
         self._config = config
         self._clock = clock
         self._notifier = notifier
-        self._model: ActiveModel | None = None
         self._started = self._stopping = False
         self._why_stopped = "the agent was asked to stop"
         self.tally = Tally()
-        region, mark = read_region(Path(config.model.bundle)), read_reference(config.quality)
-        self._quality = FrameQuality(config.quality, region, mark)
-        self._watch = LineWatch(FrameQuality(config.quality, region))
+        self._region = first_region(config)
+        self._loader = ModelLoader(config, clock)
         self._ledger = open_ledger_folder(Path(config.ledger.folder), clock)
         try:
             self._build()
@@ -85,12 +83,26 @@ class Service:
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
         self._publisher = open_publisher(config, self._reporter)
         self._deeds = Deeds(Path(config.ledger.folder), clock, self._tell)
+        self._models = Models(
+            config,
+            self._loader,
+            self._deeds,
+            self._tell,
+            lambda: self.lanes.inspection.beat_ns,
+            clock,
+        )
+        self._watch = WatchedLine(FrameQuality(config.quality, self._region), self._models.observe)
+        self._mode = LineMode()
+        self._desk = LineDesk(
+            Path(config.ledger.folder), self._mode, config.bypass, self._tell, clock
+        )
         self._metrics = MetricsServer(
             config.metrics.port,
             lambda: self._reporter.recent_state(self._condition),
             config.metrics.address,
         )
-        self._gate = open_gate(config.gate, config.timing, config.belt, clock, config.trigger)
+        self._source = open_trigger(config.trigger)
+        self._gate = open_gate(config.gate, config.timing, config.belt, clock, self._source)
         timing = Timing.from_config(config.timing)
         self._boxes = build_boxes(
             config.camera.frame_rate, timing.max_in_flight, self._gate.wake, clock
@@ -101,12 +113,12 @@ class Service:
     @property
     def model_title(self) -> str:
         """Return name and version of the judging model; empty when there is none."""
-        return self._model.title if self._model else ""
+        return self._models.title
 
     @property
     def ready(self) -> bool:
         """Whether a proven model judges parts."""
-        return self._model is not None
+        return self._models.current is not None
 
     def start(self) -> None:
         """Open the gate, start the lanes, prove the model.
@@ -117,27 +129,23 @@ class Service:
         """
         device = self._config.station.device
         self._gate.open()
+        self._desk.open()  # before the first part: a pause outlives a restart
         self._tell("started", f"the agent started on {device}")
         self._started = True
         self._supervisor.start()
         self._notifier.ready("rejecting: the model is not proven yet")
         self._deeds.note(Deed.STARTED, f"the agent was started on {device}")
-        self._prove_model()
+        self._await_model()
         if self._config.metrics.port:
             self._open_metrics()
 
-    def _prove_model(self) -> None:
-        path = Path(self._config.model.bundle)
-        try:
-            model = open_active(path, self._open_engine, self._clock)
-        except ModelError as error:
-            logger.error("model refused: %s; every part is rejected", error)
-            self._tell("model_refused", str(error))
-            return
-        self._deeds.note_model(model.title, model.manifest)  # before it has judged a part
-        self._model = model
-        logger.info("ready: %s judges parts", model.title)
-        self._tell("model_ready", f"{model.title} judges parts")
+    def _await_model(self) -> None:
+        """Wait until the first model was tried, however long a slow card takes to read it."""
+        self._models.start()
+        while not self._models.tried.wait(CHECK_EVERY_S) and self._models.alive:
+            self._desk.check()
+            if not self._supervisor.stale():
+                self._notifier.alive(self._status())
 
     def _open_metrics(self) -> None:
         """Let Prometheus read; a port that is taken costs the figures, never the line."""
@@ -167,15 +175,18 @@ class Service:
         self.lanes.gate.draining = True
         self._tell("stopping", self._why_stopped)
         self._metrics.stop()
+        self._models.stop()  # no model is swapped any more
         if self._started:
+            self._desk.close()
             self._deeds.note(Deed.STOPPED, self._why_stopped)
             self._finish_parts()
             self._supervisor.stop(LANE_END_S)
         else:
             self._gate.close()
+        ended = self._models.wait(LANE_END_S)
         self._ledger.close()
-        if self._model is not None:
-            self._model.close()
+        if ended:  # else it still opens one, and the process is about to end
+            self._models.close()
 
     def _finish_parts(self) -> None:
         """Wait until the parts that came before the stop have met the gate."""
@@ -187,10 +198,13 @@ class Service:
 
     def _check(self) -> bool:
         dead = self._supervisor.dead()
+        if not self._models.alive:
+            dead.append(self._models.name)
         if dead:
             logger.critical("lane=%s died; the process ends and is started again", dead[0])
             self._why_stopped = f"lane {dead[0]} died"
             return False
+        self._desk.check()
         stale = self._supervisor.stale()
         if not stale:
             self._notifier.alive(self._status())
@@ -198,42 +212,39 @@ class Service:
 
     def _condition(self) -> Condition:
         """Return how the machine is."""
-        model = self._model
-        manifest = model.manifest if model else None
         recorder = self.lanes.recorder
         return Condition(
-            model=ModelState(
-                name=manifest.name if manifest else "",
-                version=manifest.version if manifest else "",
-                signed=False,  # signatures are not verified yet
-            ),
+            model=self._models.state(),
             gate=recorder.disk_fault or self.lanes.gate.state,
             camera="up" if self.lanes.capture.up else self.lanes.capture.fault.value,
             broker=self._publisher.fault if self._publisher else "",
             drift=self._watch.drift,
             trend=self._watch.trend,
             audit=self._deeds.head,
+            line=self._mode.at(self._clock.now_ns()),
         )
 
     def _status(self) -> str:
         snapshot = self.tally.snapshot()
         counts = ", ".join(f"{kind.value} {n}" for kind, n in snapshot.verdicts.items())
-        model = self._model.title if self._model else "no model: rejecting"
-        return f"{model}; {snapshot.triggers} parts: {counts}"
+        model = self._models.title or "no model: rejecting"
+        line = mode_text(self._mode.at(self._clock.now_ns())) or model
+        return f"{line}; {snapshot.triggers} parts: {counts}"
 
     def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
         config, clock = self._config, self._clock
         camera = open_camera(config.camera, config.belt, clock)
         after = config.quality.frozen_after if config.camera.has_noise else 0
         watch = FrozenWatch(after, config.quality.frozen_levels)
-        capture = CaptureLane(camera, boxes.frames, boxes.recorder.put, clock, watch)
+        eye = onlooker(self._source, self._gate)
+        capture = CaptureLane(camera, boxes.frames, boxes.recorder.put, clock, watch, eye)
         inspection = InspectionLane(
             boxes.parts,
             boxes.frames,
             boxes.judged,
-            lambda: self._model,
+            lambda: self._models.current,
             lambda: capture.fault,
-            self._quality,
+            FrameQuality(config.quality, self._region),
             timing,
             round(config.timing.frame_arrives_ms * 1e6),
             clock,
@@ -249,6 +260,8 @@ class Service:
             timing,
             self.tally,
             clock,
+            self._mode,
+            latches=config.gate.latches,
         )
         recorder, telemetry = self._build_recorder(boxes), self._build_telemetry()
         return Lanes(capture, inspection, gate, recorder, telemetry)
@@ -279,9 +292,6 @@ class Service:
             round(self._config.mqtt.state_every_s * 1e9),
             self._clock,
         )
-
-    def _open_engine(self, model: bytes) -> Engine:
-        return open_engine(self._config.engine.driver, model, self._config.engine.threads)
 
     def _tell(self, kind: str, text: str) -> None:
         self._boxes.recorder.put(Event(kind, text, self._clock.now_ns()))

@@ -29,6 +29,7 @@ class Snapshot:
     verdicts: dict[VerdictKind, int]
     reasons: dict[str, int]
     outcomes: dict[OutcomeCode, int]
+    disagreements: int
     trigger_to_verdict: Latency | None
     hand_to_gate: Latency | None
     overhead: Latency | None
@@ -46,6 +47,7 @@ class Tally:
         self._verdicts: Counter[VerdictKind] = Counter()
         self._reasons: Counter[str] = Counter()
         self._outcomes: Counter[OutcomeCode] = Counter()
+        self._disagreements = 0
         self._arrivals: deque[int] = deque(maxlen=200)
         self._recent: deque[Verdict] = deque(maxlen=40)
         self._verdict_us: deque[int] = deque(maxlen=REMEMBERED)
@@ -86,6 +88,11 @@ class Tally:
         with self._lock:
             self._outcomes[code] += 1
 
+    def disagreement(self) -> None:
+        """Count a part that was seen where it should not be, or not seen where it should."""
+        with self._lock:
+            self._disagreements += 1
+
     def snapshot(self) -> Snapshot:
         """Return a copy of the counts."""
         with self._lock:
@@ -97,6 +104,7 @@ class Tally:
             triggers = self._triggers
             verdicts = {kind: self._verdicts[kind] for kind in VerdictKind}
             reasons, outcomes = dict(self._reasons), dict(self._outcomes)
+            disagreements = self._disagreements
             recent = tuple(self._recent)
         verdict_us, hand_us, overhead_us, invoke_us = (latency(ring) for ring in rings)
         span_ns = arrivals[-1] - arrivals[0] if len(arrivals) > 1 else 0
@@ -105,6 +113,7 @@ class Tally:
             verdicts=verdicts,
             reasons=reasons,
             outcomes=outcomes,
+            disagreements=disagreements,
             trigger_to_verdict=verdict_us,
             hand_to_gate=hand_us,
             overhead=overhead_us,

@@ -27,6 +27,7 @@ class Installed(_Record):
 
     `staged`: copied and whole, but not proven and never judging. `trial`: it judges, on probation.
     `good`: confirmed; a rollback may go back to it. `failed`: rolled back; never used again.
+    `shadow`: it looks at the same parts beside the active one, and decides about none.
     """
 
     title: str
@@ -34,17 +35,21 @@ class Installed(_Record):
     sha256: Sha256
     size: int = Field(ge=1)
     signers: tuple[str, ...]
-    status: Literal["staged", "trial", "good", "failed"]
+    status: Literal["staged", "trial", "good", "failed", "shadow"]
     starts: int = Field(default=0, ge=0)
 
 
 class SlotState(_Record):
-    """Both slots, which of them judges, and the highest release confirmed for each key."""
+    """Both slots, which of them judges, and the highest release confirmed for each key.
+
+    `by` says who changed it last, and when, as whoever did it was told by the system.
+    """
 
     schema_version: Literal[1] = 1
     active: SlotName | None = None
     slots: dict[SlotName, Installed] = Field(default_factory=dict)
     floors: dict[str, int] = Field(default_factory=dict)
+    by: str = Field(default="", max_length=200)
 
     @property
     def judging(self) -> Installed | None:
@@ -55,6 +60,12 @@ class SlotState(_Record):
     def on_trial(self) -> bool:
         """Tell whether the active bundle is on probation."""
         return self.judging is not None and self.judging.status == "trial"
+
+    @property
+    def shadowing(self) -> Installed | None:
+        """Return the bundle that looks at the parts beside the active one."""
+        held = self.slots.get(self.free)
+        return held if held is not None and held.status == "shadow" else None
 
     @property
     def free(self) -> SlotName:
@@ -114,17 +125,36 @@ def with_slot(state: SlotState, slot: SlotName, bundle: Installed | None) -> Slo
 
 
 def switched(state: SlotState) -> SlotState:
-    """Return the state with the staged bundle judging, on probation. Raises SlotError.
+    """Return the state with the staged or shadow bundle judging, on probation. Raises SlotError.
 
     A bundle that was still on trial itself was never confirmed: nobody goes back to it.
     """
     slot, outgoing = state.free, state.judging
     staged = state.slots.get(slot)
-    if staged is None or staged.status != "staged":
+    if staged is None or staged.status not in ("staged", "shadow"):
         raise SlotError("no new model is installed: `linewarden flash FILE` installs one")
     if outgoing is not None and state.active is not None and outgoing.status == "trial":
         state = with_slot(state, state.active, _marked(outgoing, "failed"))
     return _changed(with_slot(state, slot, _marked(staged, "trial")), active=slot)
+
+
+def shadowed(state: SlotState) -> SlotState:
+    """Return the state with the staged bundle beside the active one. Raises SlotError."""
+    staged = state.slots.get(state.free)
+    if staged is None or staged.status != "staged":
+        raise SlotError("no new model is installed: `linewarden flash FILE` installs one")
+    if state.judging is None:
+        raise SlotError(
+            "no model judges yet, so there is nothing to compare with: flash it as it is"
+        )
+    return with_slot(state, state.free, _marked(staged, "shadow"))
+
+
+def unshadowed(state: SlotState) -> SlotState:
+    """Return the state without the bundle beside the active one. Raises SlotError."""
+    if state.shadowing is None:
+        raise SlotError("no model judges beside the active one: there is nothing to take away")
+    return with_slot(state, state.free, None)
 
 
 def confirmed(state: SlotState) -> SlotState:
@@ -160,11 +190,12 @@ def dropped(state: SlotState, slot: SlotName) -> SlotState:
 
 
 def started(state: SlotState) -> SlotState:
-    """Return the state with one more start of the agent on a trial counted."""
-    trial, slot = state.judging, state.active
-    if trial is None or slot is None or trial.status != "trial":
-        return state
-    return with_slot(state, slot, trial.model_copy(update={"starts": trial.starts + 1}))
+    """Return the state with one more start counted for a model that may take the agent down."""
+    for slot, held in state.slots.items():
+        on_trial = slot == state.active and held.status == "trial"
+        if on_trial or held.status == "shadow":
+            state = with_slot(state, slot, held.model_copy(update={"starts": held.starts + 1}))
+    return state
 
 
 def state_bytes(state: SlotState) -> bytes:
@@ -178,7 +209,8 @@ def parse_state(text: bytes) -> SlotState:
     try:
         data = json.loads(text)
         state = SlotState.model_validate_json(json.dumps(data["state"]))
-        whole = data["check"] == _check(state.model_dump(mode="json"))
+        # What stands there counts, not what it is read as: an older one lacks newer keys.
+        whole = data["check"] == _check(data["state"])
     except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise StateError("what is kept of the slots cannot be read") from error
     if not whole or (state.active is not None and state.judging is None):
@@ -190,7 +222,7 @@ def _check(body: object) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("ascii")).hexdigest()
 
 
-def _marked(bundle: Installed, status: Literal["trial", "good", "failed"]) -> Installed:
+def _marked(bundle: Installed, status: Literal["trial", "good", "failed", "shadow"]) -> Installed:
     return bundle.model_copy(update={"status": status, "starts": 0})
 
 

@@ -36,8 +36,10 @@ from bundle.slot_state import (
     confirmed,
     dropped,
     rolled_back,
+    shadowed,
     started,
     switched,
+    unshadowed,
     with_slot,
 )
 
@@ -56,10 +58,11 @@ class Settled:
 class Slots:
     """The slots of one folder, for whoever holds their lock: made by `open_slots`."""
 
-    def __init__(self, folder: Path, trust: Keyring, *, allow_unsigned: bool) -> None:
+    def __init__(self, folder: Path, trust: Keyring, *, allow_unsigned: bool, by: str) -> None:
         self._folder = folder
         self._trust = trust
         self._allow_unsigned = allow_unsigned
+        self._by = by
 
     @property
     def state(self) -> SlotState:
@@ -91,6 +94,17 @@ class Slots:
         after = switched(self.state)
         self._check_active(after)
         return self._keep(after)
+
+    def shadow(self) -> SlotState:
+        """Let the staged bundle look at the parts beside the active one. Raises SlotError."""
+        after = shadowed(self.state)
+        if fault := self._fault(after, after.free):
+            raise SlotError(f"the new model is not used: {fault}")
+        return self._keep(after)
+
+    def drop_shadow(self) -> SlotState:
+        """Take away the bundle beside the active one. Raises SlotError."""
+        return self._keep(unshadowed(self.state))
 
     def confirm(self) -> SlotState:
         """End the probation well and raise the floor. Raises SlotError."""
@@ -132,18 +146,18 @@ class Slots:
                 state = with_slot(state, slot, None)
         state = self._leave_untrusted(state, findings)
         if not is_settled(self._folder, state):
-            self._keep(state)
+            state = self._keep(state) if findings else self._write(state)
         return Settled(state, tuple(findings))
 
     def count_start(self) -> SlotState:
-        """Count a start of the agent on a trial; too many of them end it with a rollback."""
-        state = started(self.state)
-        trial = state.judging
-        if trial is None or not state.on_trial:
-            return state
-        if trial.starts > MAX_TRIAL_STARTS:
+        """Count a start of the agent on a trial, or with a shadow; too many of them end it."""
+        before = self.state
+        state = started(before)
+        if state.on_trial and state.judging is not None and _too_often(state.judging):
             return self.rollback(or_none=True)
-        return self._keep(state)
+        if state.shadowing is not None and _too_often(state.shadowing):
+            return self._keep(unshadowed(state))
+        return before if state == before else self._write(state)
 
     def _stage(self, state: SlotState, archive: Archive, data: bytes) -> SlotState:
         slot = state.free
@@ -183,21 +197,34 @@ class Slots:
         return None
 
     def _keep(self, state: SlotState) -> SlotState:
+        """Write what somebody decided, and who it was."""
+        return self._write(state.model_copy(update={"by": self._by or state.by}))
+
+    def _write(self, state: SlotState) -> SlotState:
         write_state(self._folder, state)
         return state
 
 
 @contextmanager
-def open_slots(folder: Path, trust: Keyring, *, allow_unsigned: bool = False) -> Iterator[Slots]:
-    """Hold the slots and change them; nobody else can meanwhile. Raises SlotBusyError."""
+def open_slots(
+    folder: Path, trust: Keyring, *, allow_unsigned: bool = False, by: str = ""
+) -> Iterator[Slots]:
+    """Hold the slots and change them; nobody else can meanwhile. Raises SlotBusyError.
+
+    `by` says who does it and when, for the audit: "anna (uid 1000) at 2026-03-04T05:06:07Z".
+    """
     with lock_slots(folder):
-        yield Slots(folder, trust, allow_unsigned=allow_unsigned)
+        yield Slots(folder, trust, allow_unsigned=allow_unsigned, by=by)
 
 
 def active_path(folder: Path) -> Path | None:
     """Return the bundle that is to judge, without the lock; None for none. Raises StateError."""
     state = read_state(folder)
     return None if state.active is None else bundle_path(folder, state.active)
+
+
+def _too_often(held: Installed) -> bool:
+    return held.starts > MAX_TRIAL_STARTS
 
 
 def _damaged(slot: SlotName, held: Installed) -> str:

@@ -28,10 +28,15 @@ class Child:
 
     READ_BYTES = 1 << 20
 
-    def __init__(self, command: Sequence[str], *, shell: bool) -> None:
-        """Start the command. Raises CameraError when it cannot be started."""
+    def __init__(
+        self, command: Sequence[str], *, shell: bool = False, keeps: Sequence[int] = ()
+    ) -> None:
+        """Start the command, which inherits the descriptors that it `keeps`.
+
+        Raises CameraError when it cannot be started.
+        """
         self._name = command[0]
-        self._process = _start(command, shell=shell)
+        self._process = _start(command, shell=shell, keeps=keeps)
         self._pipes = [
             cast("IO[bytes]", self._process.stdout),
             cast("IO[bytes]", self._process.stderr),
@@ -131,7 +136,7 @@ class Child:
         return data or None
 
 
-def _start(command: Sequence[str], *, shell: bool) -> subprocess.Popen[bytes]:
+def _start(command: Sequence[str], *, shell: bool, keeps: Sequence[int]) -> subprocess.Popen[bytes]:
     words = ["/bin/sh", "-c", command[0]] if shell else list(command)
     try:
         return subprocess.Popen(
@@ -140,6 +145,7 @@ def _start(command: Sequence[str], *, shell: bool) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
+            pass_fds=keeps,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -265,11 +265,22 @@ class Bye(Message):
         return b""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen(Message):
+    """The second photo-eye had an edge: its number since power-up, and when."""
+
+    count: int
+    tick: int
+    TYPE: ClassVar[int] = 14
+    ACKED: ClassVar[bool] = True
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IQ")
+
+
 _CATALOGUE: dict[int, type[Message]] = {
     kind.TYPE: kind
     for kind in (
         Hello, Config, Configured, Trigger, Pass, Refused, Outcome, Recorded, Ping, Pong, Ack,
-        Fault, Bye,
+        Fault, Bye, Seen,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from agent.gates.complaints import FaultWatch, RefusalWatch, silence
 from agent.gates.heartbeat import Heartbeat
 from agent.gates.link import Link
 from agent.gates.partbook import PartBook
+from agent.gates.second_eye import SecondEye
 from agent.gates.terms import LineCounts, Terms
 from agent.ports import GateEvent
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
@@ -57,6 +58,7 @@ class Session:
         self._sync = ClockSync(terms.config.guard_us * 1000 // 4, terms.line_ns)
         self._heartbeat = Heartbeat(now_ns)
         self._faults, self._refusals = FaultWatch(), RefusalWatch()
+        self._eye = SecondEye(terms.eye)
         self._events: list[GateEvent] = []
         self._confirmed: list[tuple[ReportKind, int]] = []
         self._since_ns = self._due_ns = now_ns
@@ -71,6 +73,7 @@ class Session:
             messages.Refused: self._on_refused,
             messages.Pong: self._on_pong,
             messages.Fault: self._on_fault,
+            messages.Seen: self._on_seen,
         }
         book.void()
 
@@ -132,6 +135,8 @@ class Session:
         if silent_at_ns is not None and now_ns >= silent_at_ns:
             self.lost = "the controller has not answered for 500 ms"
         self._watch_clock(now_ns)
+        if self._sync.known:
+            self._events += self._eye.advance(self._sync.to_tick(now_ns))
 
     def output(self, now_ns: int) -> bytes:
         """Return the bytes to put on the line now."""
@@ -210,6 +215,7 @@ class Session:
         self._heartbeat.begin(now_ns)
         self._confirmed.clear()
         self._book.void()
+        self._eye.void()
         self._in_step = False
         if self._book.begin(boot):
             text = "the gate controller has restarted: parts in flight are rejected"
@@ -239,6 +245,7 @@ class Session:
             self._forsake()  # a part cannot come from the future
         if trigger.barred is OutcomeKind.NONE and self.up(now_ns):
             self._book.enliven(trigger.part)
+        self._eye.trigger(trigger.part, trigger.tick)
         self._events.append(Trigger(self._link.peer or 0, trigger.part, at_ns))
 
     def _on_outcome(self, outcome: messages.Outcome, _now_ns: int) -> None:
@@ -248,6 +255,7 @@ class Session:
             return
         if self._is_new(ReportKind.OUTCOME, part):
             self._book.deaden(part)
+            self._eye.outcome(part, outcome.kind)
             at_ns = self._sync.to_host_ns(outcome.tick)
             code = _CODES[outcome.kind]
             self._events.append(GateOutcome(self._link.peer or 0, part, code, at_ns))
@@ -271,3 +279,6 @@ class Session:
 
     def _on_fault(self, fault: messages.Fault, _now_ns: int) -> None:
         self._events += self._faults.note(fault.faults)
+
+    def _on_seen(self, seen: messages.Seen, _now_ns: int) -> None:
+        self._eye.seen(seen.count, seen.tick)

@@ -44,7 +44,12 @@ class SimGate:
         folder = f"linewarden-gate-{secrets.token_hex(8)}"
         self.link = Path(tempfile.gettempdir()) / folder / "gate"
         told = config_gate.ControllerGate(
-            driver="controller", port=str(self.link), debounce_ms=section.debounce_ms
+            driver="controller",
+            port=str(self.link),
+            debounce_ms=section.debounce_ms,
+            second_eye=section.second_eye,
+            second_eye_ms=section.second_eye_ms,
+            second_eye_guard_ms=section.second_eye_guard_ms,
         )
         self._gate = ControllerGate(told, timing, clock)
         self._process: subprocess.Popen[bytes] | None = None
@@ -120,6 +125,9 @@ class SimGate:
             "jitter": belt.jitter,
             "seed": belt.seed,
             "start-ns": belt.start_ns,
+            "second-eye": self._section.second_eye,
+            "second-eye-ms": self._section.second_eye_ms,
+            "flap": self._section.flap,
         }
         if belt.parts is not None:
             options["parts"] = belt.parts

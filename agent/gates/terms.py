@@ -8,6 +8,7 @@ from agent.config import Timing
 from agent.config_gate import ControllerGate
 from agent.gates.codes import Wiring
 from agent.gates.messages import Config, Ping
+from agent.gates.second_eye import EyeTerms
 from agent.gates.wire import encode_frame
 
 # Start bit, eight bits, stop bit.
@@ -20,6 +21,7 @@ class Terms:
 
     config: Config
     line_ns: int = 0
+    eye: EyeTerms | None = None
 
     @classmethod
     def of(cls, timing: Timing, section: ControllerGate) -> Terms:
@@ -33,7 +35,16 @@ class Terms:
             wiring=Wiring[section.wiring.upper()],
         )
         frame = len(encode_frame(Ping(0), 0, 0))
-        return cls(told, 2 * frame * _BITS_PER_BYTE * 1_000_000_000 // section.baud)
+        line_ns = 2 * frame * _BITS_PER_BYTE * 1_000_000_000 // section.baud
+        return cls(told, line_ns, _eye_terms(timing, section))
+
+
+def _eye_terms(timing: Timing, section: ControllerGate) -> EyeTerms | None:
+    if section.second_eye == "none":
+        return None
+    after_ms = timing.delay_ms + section.second_eye_ms
+    guard_us = round(section.second_eye_guard_ms * 1000)
+    return EyeTerms(section.second_eye, round(after_ms * 1000), guard_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from agent.mailbox import NewestWins
 from agent.ports import Camera
 from agent.quality import FrozenWatch
 from agent.records import Event, Frame, Reason
+from agent.triggers.source import Onlooker
 
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 200_000_000, 5_000_000_000
 
@@ -25,6 +26,7 @@ class CaptureLane(Lane):
         tell: Callable[[Event], bool],
         clock: Clock,
         watch: FrozenWatch,
+        onlooker: Onlooker | None = None,
     ) -> None:
         super().__init__("capture", clock)
         self._camera = camera
@@ -33,6 +35,7 @@ class CaptureLane(Lane):
         self._next_try_ns = 0
         self._pause_ns = FIRST_PAUSE_NS
         self._watch = watch
+        self._onlooker = onlooker
         self.fault = Reason.CAMERA_LOST
         self.taken = 0
 
@@ -65,6 +68,8 @@ class CaptureLane(Lane):
         if self._watch.repeats(frame.pixels) == 0:
             self._pause_ns = FIRST_PAUSE_NS
             self._frames.put(frame)
+            if self._onlooker is not None:
+                self._onlooker.see(frame)  # after the mailbox has it: a part's frame must be there
         elif self._watch.frozen:
             text = "the camera shows the same picture again and again: it is opened again"
             self._lose(CameraError(text), Reason.CAMERA_FROZEN)
@@ -88,6 +93,8 @@ class CaptureLane(Lane):
             self._tell(why.value, str(error))
         self._camera.close()
         self.fault = why
+        if self._onlooker is not None:
+            self._onlooker.blind(str(error))
         self._next_try_ns = self.clock.now_ns() + self._pause_ns
         self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS)
 

@@ -10,9 +10,11 @@ from collections.abc import Callable
 
 from agent.clock import Clock
 from agent.lanes.lane import Lane, LaneOverError
+from agent.line_mode import LineMode, ModeKind
 from agent.mailbox import NeverLose
 from agent.ports import Gate
 from agent.records import (
+    DISAGREES,
     Committed,
     Event,
     GateNotice,
@@ -58,7 +60,11 @@ class GateLane(Lane):
         timing: Timing,
         tally: Tally,
         clock: Clock,
+        mode: LineMode | None = None,
+        *,
+        latches: bool = False,
     ) -> None:
+        """Take everything; `latches` says that a gate which disagrees stops all passing."""
         super().__init__("gate", clock)
         self._gate = gate
         self._judged = judged
@@ -69,6 +75,8 @@ class GateLane(Lane):
         self._ready = ready
         self._timing = timing
         self._tally = tally
+        self._mode = mode or LineMode()
+        self._latches = latches
         self._flights = InFlight(timing)
         self._started_ns = clock.now_ns()
         self.draining = False
@@ -131,11 +139,14 @@ class GateLane(Lane):
             return flight.spoiled
         if at_ns < self._started_ns:
             return Reason.RESTART
-        if not self._ready():
-            return Reason.NOT_READY
         if self.draining:
             return Reason.STOPPING
-        return Reason.LATE if now_ns >= self._timing.cutoff_ns(at_ns) else Reason.NONE
+        mode, late = self._mode.at(now_ns), now_ns >= self._timing.cutoff_ns(at_ns)
+        if mode.diverts or (mode.reason is not Reason.NONE and not late):
+            return mode.reason
+        if not self._ready():
+            return Reason.NOT_READY
+        return Reason.LATE if late else Reason.NONE
 
     def _spoil(self, flight: Flight) -> None:
         """Take back what was decided about a part that turned out too close to the next.
@@ -156,6 +167,9 @@ class GateLane(Lane):
             return  # settled already as late: it touches no other part
         now_ns = self.clock.now_ns()
         verdict = settle(judged.verdict, flight, self._timing, now_ns)
+        mode = self._mode.at(now_ns)
+        if verdict.kind is VerdictKind.PASS and mode.diverts:
+            verdict = uninspected(verdict, mode.reason)
         flight.verdict = verdict
         self._tally.verdict(verdict, now_ns)
         self._record(Judged(verdict, judged.pixels))
@@ -164,6 +178,8 @@ class GateLane(Lane):
         for verdict in committed.verdicts:
             if verdict.kind is VerdictKind.PASS:
                 self._release(verdict)
+            elif verdict.reason is Reason.BYPASSED:
+                self._let_by(verdict)
         for part in committed.parts:
             self._gate.recorded(part.trigger)
         for outcome in committed.outcomes:
@@ -174,14 +190,37 @@ class GateLane(Lane):
         flight = self._flights.find(trigger.boot, trigger.part)
         if flight is None or flight.allowed or flight.verdict != verdict:
             return
-        cutoff_ns = self._timing.cutoff_ns(trigger.at_ns)
-        if self.clock.now_ns() >= cutoff_ns:
+        now_ns = self.clock.now_ns()
+        mode = self._mode.at(now_ns)
+        if mode.diverts:
+            self._amend(flight, verdict, mode.reason)
+        elif now_ns >= self._timing.cutoff_ns(trigger.at_ns):
             self._amend(flight, verdict, Reason.LATE)
+        elif not self._order(flight):
+            self._amend(flight, verdict, Reason.GATE)
+
+    def _let_by(self, verdict: Verdict) -> None:
+        """Let a part through that nobody inspected, while the bypass still lasts.
+
+        Its row, which is committed, says `bypassed`, and stays so: the outcome tells what came
+        of it.
+        """
+        trigger = verdict.part.trigger
+        flight = self._flights.find(trigger.boot, trigger.part)
+        if flight is None or flight.allowed or flight.verdict != verdict:
             return
+        now_ns = self.clock.now_ns()
+        bypassed = self._mode.at(now_ns).kind is ModeKind.BYPASSED
+        in_time = now_ns < self._timing.cutoff_ns(trigger.at_ns)
+        if bypassed and in_time and flight.spoiled is Reason.NONE and not self.draining:
+            self._order(flight)
+
+    def _order(self, flight: Flight) -> bool:
+        """Give the permission for a part whose row is committed; False when it is not taken."""
+        trigger = flight.part.trigger
         expiry_ns = self._timing.window(trigger.at_ns)[0]
         flight.allowed = self._gate.allow(PassOrder(trigger.boot, trigger.part, expiry_ns))
-        if not flight.allowed:
-            self._amend(flight, verdict, Reason.GATE)
+        return flight.allowed
 
     def _take_outcome(self, outcome: GateOutcome) -> None:
         self._tally.outcome(outcome.code)
@@ -230,6 +269,10 @@ class GateLane(Lane):
         self._record(GateOutcome(trigger.boot, trigger.part, code, self.clock.now_ns()))
 
     def _take_notice(self, notice: GateNotice) -> None:
+        if notice.kind == DISAGREES:
+            self._tally.disagreement()
+            if self._latches:
+                self._mode.latch(notice.text, self.clock.wall_ns())
         self.state = "in step" if notice.kind == "gate_back" else notice.text
         self._record(Event(notice.kind, notice.text, self.clock.now_ns()))
 

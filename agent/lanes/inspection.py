@@ -16,7 +16,10 @@ from bundle.errors import BundleError, FrameError
 
 
 class InspectionLane(Lane):
-    """Owns the model. `model` and `camera_fault` are asked anew for each part."""
+    """Judges. `model` and `camera_fault` are asked anew for each part, so that models can swap.
+
+    `quality` is for a model without one of its own.
+    """
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class InspectionLane(Lane):
         return self._judge(part, frame, in_hand_ns, model)
 
     def _judge(self, part: Part, frame: Frame, in_hand_ns: int, model: ActiveModel) -> Judged:
-        fault = self._quality.fault(frame.pixels)
+        fault = (model.quality or self._quality).fault(frame.pixels)
         if fault:
             return self._refuse(part, Reason(fault), frame)
         try:

@@ -32,6 +32,7 @@ from agent.records import (
     VerdictKind,
 )
 from agent.schedule import uninspected
+from agent.wall_watch import WallWatch
 
 logger = logging.getLogger("linewarden.recorder")
 
@@ -65,6 +66,7 @@ class RecorderLane(Lane):
         self._unwritten: list[ToRecorder] = []
         self._current: list[ToRecorder] = []
         self._failed_writes = 0
+        self._wall = WallWatch()
         self._chores_due_ns = clock.now_ns()
         self.disk_fault = ""
         self.commits = 0
@@ -101,6 +103,9 @@ class RecorderLane(Lane):
         now_ns = self.clock.now_ns()
         if now_ns >= self._chores_due_ns:
             self._chores_due_ns = now_ns + CHORES_EVERY_NS
+            clock = self.clock
+            for event in self._wall.observe(now_ns, clock.wall_ns(), known=clock.wall_ok()):
+                self._inbox.put(event)
             try:
                 self._ledger.maintain()
             except LedgerError as error:
@@ -125,7 +130,7 @@ class RecorderLane(Lane):
 
     def _entry(self, item: ToRecorder) -> LedgerWrite:
         if isinstance(item, Part):
-            return OpenPart(item, self.clock.wall_ns())
+            return OpenPart(item, self.clock.wall_ns(), self.clock.wall_ok())
         if isinstance(item, Judged):
             picture = ""
             if item.pixels is not None and self._wanted(item):

@@ -20,6 +20,7 @@ HEARTBEAT_US = 500_000
 ANNOUNCE_US = 250_000
 FAR_US = 2**62
 _ANSWER_US = 500_000
+_SEEN_US = 1_000_000
 _UNSET = messages.Config(0, 0, 0, 0, 0)
 
 
@@ -30,7 +31,8 @@ class Firmware:
         self.boot = boot
         self._link = Link(boot)
         self._tracker = Tracker()
-        self._eye = Eye()
+        self._eye, self._second_eye = Eye(), Eye()
+        self._seen = 0
         self._reports = Reports()
         self._ready = self._stuck = False
         self._faults = self._told_faults = Faults(0)
@@ -98,6 +100,14 @@ class Firmware:
         if part.done_tick is not None:
             self._reports.add(ReportKind.OUTCOME, part)
         return part.number
+
+    def second_eye(self, now_us: int, *, covered: bool) -> None:
+        """Take the level of the photo-eye behind the gate: told to a host that is there."""
+        self.advance(now_us)
+        if self._second_eye.change(covered=covered, now_us=now_us):
+            self._seen += 1
+            if self._alive:
+                self._send(messages.Seen(self._seen, now_us), now_us, now_us + _SEEN_US)
 
     def advance(self, now_us: int) -> None:
         """Do all that is due by now, each thing as of its own moment and in order."""
@@ -196,7 +206,7 @@ class Firmware:
             if self._tracker.live:
                 return ConfigStatus.BUSY
             self._report(self._tracker.configure(config, now_us))
-            self._eye.debounce_us = config.debounce_us
+            self._eye.debounce_us = self._second_eye.debounce_us = config.debounce_us
         self._ready = True
         return ConfigStatus.ACCEPTED
 

@@ -25,7 +25,7 @@ from agent.sim.cable import Cable
 from agent.sim.firmware import Firmware
 from agent.sim.line_faults import FaultRates, LineFaults
 from agent.sim.oscillator import Oscillator
-from agent.sim.witness import Witness
+from agent.sim.witness import BehindGate, Witness
 
 _IDLE_NS = 1_000_000_000
 
@@ -40,7 +40,9 @@ class Controller:
         self._oscillator = Oscillator(now_ns, options.tick_offset_us, options.ppm)
         belt = Belt(options.rate, options.jitter, options.seed, options.start_ns, options.parts)
         delay_ns = round(options.delay_ms * 1e6)
-        self._witness = Witness(belt, delay_ns, self._oscillator, now_ns)
+        eye_ns = round(options.second_eye_ms * 1e6)
+        behind = BehindGate(options.second_eye, eye_ns, options.flap)
+        self._witness = Witness(belt, delay_ns, self._oscillator, now_ns, behind)
         rates = FaultRates(
             options.drop,
             options.corrupt,
@@ -189,6 +191,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="seed of the belt")
     parser.add_argument("--start-ns", type=int, default=0, help="monotonic time of part 0")
     parser.add_argument("--parts", type=int, help="number of parts; without it: no end")
+    places, flaps = ("none", "bin", "passed"), ("sound", "stuck_shut", "stuck_open")
+    parser.add_argument("--second-eye", choices=places, default="none", help="what it looks at")
+    parser.add_argument("--second-eye-ms", type=float, default=200.0, help="from the gate to it")
+    parser.add_argument("--flap", choices=flaps, default="sound", help="whether it obeys")
     parser.add_argument("--with-parent", action="store_true", help="end with standard input")
     parser.add_argument("--tick-offset-us", type=int, default=0, help="the clock's own start")
     parser.add_argument("--ppm", type=int, default=0, help="how fast the controller's clock is")

@@ -15,7 +15,7 @@ from agent.sim.belt import Belt
 from agent.sim.firmware import Firmware
 from agent.sim.line_faults import FaultRates, LineFaults
 from agent.sim.oscillator import Oscillator
-from agent.sim.witness import Met, Witness
+from agent.sim.witness import SOUND, BehindGate, Met, Witness
 
 STEP_NS = 1_000_000
 REOPEN_NS = 200_000_000
@@ -33,6 +33,7 @@ class VirtualLine:
         seed: int = 1,
         clock: ManualClock | None = None,
         oscillator: Oscillator | None = None,
+        behind: BehindGate = SOUND,
     ) -> None:
         self.clock = clock or ManualClock(1_000_000_000)
         self.oscillator = oscillator or Oscillator(self.clock.now_ns(), offset_us=seed << 20)
@@ -40,7 +41,8 @@ class VirtualLine:
         self.book = PartBook()
         self.terms = terms
         self.firmware = Firmware(seed << 8 | 1, self.oscillator.tick(now_ns))
-        self.witness = Witness(belt, terms.config.delay_us * 1000, self.oscillator, now_ns)
+        delay_ns = terms.config.delay_us * 1000
+        self.witness = Witness(belt, delay_ns, self.oscillator, now_ns, behind)
         self.down, self.up = (LineFaults(rates or FaultRates(), seed + way) for way in (0, 1))
         self.met: list[Met] = []
         self.events: list[GateEvent] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.sim.belt import Belt
 from agent.sim.firmware import Firmware
@@ -26,6 +27,7 @@ class Met:
     boot: int
     at_gate_ns: int
     opened_for: int | None
+    passed: bool
 
     def as_record(self) -> dict[str, object]:
         """Return the line of the belt's record."""
@@ -35,9 +37,25 @@ class Met:
             "part": self.part,
             "boot": self.boot,
             "at_gate_ns": self.at_gate_ns,
-            "physically": "diverted" if self.opened_for is None else "passed",
+            "physically": "passed" if self.passed else "diverted",
             "opened_for": self.opened_for,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BehindGate:
+    """What is behind the gate: a second photo-eye, if any, and a flap that may not obey."""
+
+    eye: Literal["none", "bin", "passed"] = "none"
+    eye_ns: int = 0
+    flap: Literal["sound", "stuck_shut", "stuck_open"] = "sound"
+
+    def passes(self, opened_for: int | None) -> bool:
+        """Return where a part really goes."""
+        return self.flap == "stuck_open" or (self.flap == "sound" and opened_for is not None)
+
+
+SOUND = BehindGate()
 
 
 @dataclass(slots=True)
@@ -55,8 +73,17 @@ class Witness:
     host said is heard late.
     """
 
-    def __init__(self, belt: Belt, delay_ns: int, clock: Oscillator, now_ns: int) -> None:
+    def __init__(
+        self,
+        belt: Belt,
+        delay_ns: int,
+        clock: Oscillator,
+        now_ns: int,
+        behind: BehindGate = SOUND,
+    ) -> None:
         self._belt = belt
+        self._behind = behind
+        self._sights: deque[tuple[int, bool]] = deque()
         self._delay_ns = delay_ns
         self._clock = clock
         latest = belt.latest_part(now_ns)
@@ -78,6 +105,7 @@ class Witness:
             self._arrival_ns,
             self._uncover_ns,
             self._way[0].arrival_ns + self._delay_ns if self._way else None,
+            self._sights[0][0] if self._sights else None,
             None if deadline_us is None else self._clock.reached_ns(deadline_us),
         ]
         return min((due for due in dues if due is not None), default=None)
@@ -89,6 +117,9 @@ class Witness:
             firmware.advance(self._clock.tick(due_ns))
             if self._way and due_ns >= self._way[0].arrival_ns + self._delay_ns:
                 met.append(self._meet_gate(firmware))
+            if self._sights and due_ns >= self._sights[0][0]:
+                _, covered = self._sights.popleft()
+                firmware.second_eye(self._clock.tick(due_ns), covered=covered)
             if self._uncover_ns is not None and due_ns >= self._uncover_ns:
                 self._uncover_ns = None
                 firmware.eye(self._clock.tick(due_ns), covered=False)
@@ -111,7 +142,15 @@ class Witness:
     def abandon(self) -> list[Met]:
         """Let the power go: parts still on the way meet a gate at rest."""
         left = [
-            Met(one.belt_part, one.arrival_ns, one.part, one.boot, self._gate_ns(one), None)
+            Met(
+                one.belt_part,
+                one.arrival_ns,
+                one.part,
+                one.boot,
+                self._gate_ns(one),
+                None,
+                self._behind.passes(None),
+            )
             for one in self._way
         ]
         self._way.clear()
@@ -124,4 +163,8 @@ class Witness:
         part = self._way.popleft()
         at_gate_ns = self._gate_ns(part)
         numbers = (part.belt_part, part.arrival_ns, part.part, part.boot)
-        return Met(*numbers, at_gate_ns, firmware.open_for)
+        passed = self._behind.passes(firmware.open_for)
+        if self._behind.eye == ("passed" if passed else "bin"):
+            seen_ns = at_gate_ns + self._behind.eye_ns
+            self._sights += [(seen_ns, True), (seen_ns + self._cover_ns, False)]
+        return Met(*numbers, at_gate_ns, firmware.open_for, passed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, runtime_checkable
+
+from agent.records import Frame
 
 
 class TriggerSource(Protocol):
@@ -32,4 +34,21 @@ class TriggerSource(Protocol):
 
     def close(self) -> None:
         """Let go of everything; harmless when it is not open."""
+        ...
+
+
+@runtime_checkable
+class Onlooker(Protocol):
+    """What sees every frame as it comes. All calls come from the capture lane; none waits."""
+
+    def attach(self, wake: Callable[[], None]) -> None:
+        """Name what to call when something was found. Called once, before the first frame."""
+        ...
+
+    def see(self, frame: Frame) -> None:
+        """Look at the next frame of the camera, which is not to be kept."""
+        ...
+
+    def blind(self, why: str) -> None:
+        """Learn that the camera shows nothing just now."""
         ...

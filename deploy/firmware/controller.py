@@ -17,6 +17,7 @@ HEARTBEAT_US = const(500_000)
 ANNOUNCE_US = const(250_000)
 _ANSWER_US = const(500_000)
 _REPORT_US = const(100_000)
+_SEEN_US = const(1_000_000)
 # The gate's timer counts in 30 bits, so only a window that is near may be handed to it.
 _ARM_AHEAD_US = const(1_000_000)
 _MAX_GUARD_US = const(60_000_000)
@@ -35,6 +36,8 @@ class Controller:
         self._tracker = Tracker(self._reports, gate)
         self._reports.watch(self._tracker)
         self._eye = Eye()
+        self._second_eye = Eye()
+        self._seen = 0
         self._ready = self._stuck = False
         self._faults = self._told_faults = 0
         self._pinged_us = None
@@ -83,6 +86,15 @@ class Controller:
         number = self._tracker.arrive(now_us, barred, otherwise)
         self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
         return number
+
+    def second_eye(self, covered: bool, now_us: int) -> None:
+        """Take the level of the photo-eye behind the gate: told to a host that is there."""
+        self.advance(now_us)
+        if self._second_eye.change(covered, now_us):
+            self._seen = (self._seen + 1) & 0xFFFFFFFF
+            if self._pinged_us is not None:
+                payload = struct.pack(messages.SEEN_LAYOUT, self._seen, now_us)
+                self._link.send(messages.SEEN, payload, now_us, now_us + _SEEN_US)
 
     def bar_all(self, now_us: int) -> None:
         """Reject what is in flight: edges were lost, or the clock has gone back."""
@@ -198,7 +210,7 @@ class Controller:
             if self._tracker.live():
                 return messages.BUSY
             self._tracker.configure(config, now_us)
-            self._eye.debounce_us = debounce_us
+            self._eye.debounce_us = self._second_eye.debounce_us = debounce_us
         self._ready = True
         return messages.ACCEPTED
 

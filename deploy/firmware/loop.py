@@ -68,11 +68,14 @@ class Loop:
         self.due[0] = (now_us + self._rest_us(now_us)) & MASK
 
     def _take_edges(self) -> None:
-        """Hand the photo-eye's edges on, each as of its own moment."""
+        """Hand the photo-eyes' edges on, each as of its own moment."""
         edges, controller = self._board.edges, self._controller
         while edges.take():
             at_us = max(self._clock.extend(edges.raw), controller.now_us())
-            controller.eye(edges.covered, at_us)
+            if edges.second:
+                controller.second_eye(edges.covered, at_us)
+            else:
+                controller.eye(edges.covered, at_us)
 
     def _rest_us(self, now_us: int) -> int:
         dues = (self._controller.deadline_us(), self._controller.output_due_us())

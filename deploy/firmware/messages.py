@@ -18,9 +18,10 @@ PONG = const(10)
 ACK = const(11)
 FAULT = const(12)
 BYE = const(13)
+SEEN = const(14)
 
 # Repeated by their sender until an ACK names them.
-ACKED = (CONFIG, CONFIGURED, TRIGGER, PASS, REFUSED, OUTCOME, FAULT)
+ACKED = (CONFIG, CONFIGURED, TRIGGER, PASS, REFUSED, OUTCOME, FAULT, SEEN)
 MAX_ACKS = const(16)
 
 # What a part has come to; `barred` of TRIGGER is one of them too.
@@ -59,6 +60,7 @@ PING_LAYOUT = "<Q"
 PONG_LAYOUT = "<QQHHHII"
 ACK_LAYOUT = "<BH"
 FAULT_LAYOUT = "<H"
+SEEN_LAYOUT = "<IQ"
 _REPORT_BYTES = const(5)
 _MARK_BYTES = const(3)
 
@@ -87,6 +89,7 @@ VALID = {
     ACK: lambda payload: len(payload) % _MARK_BYTES == 0,
     FAULT: lambda payload: len(payload) == 2,
     BYE: lambda payload: not payload,
+    SEEN: lambda payload: len(payload) == 12,
 }
 
 

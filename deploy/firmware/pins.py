@@ -47,6 +47,7 @@ class Board:
         both = Pin.IRQ_RISING | Pin.IRQ_FALLING
         self._on_eye(self._eye_pin)
         self._eye_pin.irq(self._on_eye, both, hard=True)
+        self._start_second_eye(both)
         self._start_encoder(both)
         self._timer.init(freq=_CHECK_HZ, callback=self._on_timer, hard=True)
         self._watchdog = WDT(timeout=settings.WATCHDOG_MS)
@@ -66,11 +67,23 @@ class Board:
     def _on_eye(self, pin) -> None:
         self.edges.put(self.ticks_us(), pin.value() != self._eye_idle)
 
+    def _on_second_eye(self, pin) -> None:
+        covered = pin.value() != self._second_idle
+        self.edges.put(self.ticks_us(), 3 if covered else 2)
+
     def _on_encoder(self, _pin) -> None:
         self.encoder.quadrature(self._a.value() << 1 | self._b.value())
 
     def _on_pulse(self, _pin) -> None:
         self.encoder.single()
+
+    def _start_second_eye(self, both: int) -> None:
+        if settings.SECOND_EYE_PIN is None:
+            return
+        self._second_idle = 1 if settings.SECOND_EYE_ACTIVE_LOW else 0
+        pull_up = Pin.PULL_UP if settings.EYE_PULL_UP else None
+        self._second_pin = Pin(settings.SECOND_EYE_PIN, Pin.IN, pull_up)
+        self._second_pin.irq(self._on_second_eye, both, hard=True)
 
     def _start_encoder(self, both: int) -> None:
         if settings.ENCODER_A_PIN is None:

@@ -24,16 +24,20 @@ class EdgeRing:
         # What `take` has found.
         self.raw = 0
         self.covered = False
+        self.second = False
 
-    def put(self, raw: int, covered: int) -> None:
-        """Keep an edge: the counter at its moment, and the level after it."""
+    def put(self, raw: int, level: int) -> None:
+        """Keep an edge: the counter at its moment, and the level after it.
+
+        Bit 0 of `level` is whether the eye is covered, bit 1 whether it is the second eye.
+        """
         head = self._head
         after = (head + 1) & _MASK
         if after == self._tail:
             self.lost = (self.lost + 1) & 0xFFFF
             return
         self._ticks[head] = raw
-        self._levels[head] = covered
+        self._levels[head] = level
         self._head = after
 
     def any(self) -> bool:
@@ -41,11 +45,12 @@ class EdgeRing:
         return self._head != self._tail
 
     def take(self) -> bool:
-        """Move the oldest edge into `raw` and `covered`; False when there is none."""
+        """Move the oldest edge into `raw`, `covered` and `second`; False when there is none."""
         tail = self._tail
         if tail == self._head:
             return False
         self.raw = self._ticks[tail]
-        self.covered = self._levels[tail] != 0
+        self.covered = self._levels[tail] & 1 != 0
+        self.second = self._levels[tail] & 2 != 0
         self._tail = (tail + 1) & _MASK
         return True

@@ -12,6 +12,10 @@ EYE_PIN = 14
 EYE_ACTIVE_LOW = True  # most eyes pull an open collector to ground while a part covers them
 EYE_PULL_UP = True
 
+# A second photo-eye behind the gate, which sees where the parts went; None: there is none.
+SECOND_EYE_PIN = None
+SECOND_EYE_ACTIVE_LOW = True
+
 # The belt's encoder; None: there is none. Without channel B every edge of A counts upwards.
 ENCODER_A_PIN = None
 ENCODER_B_PIN = None

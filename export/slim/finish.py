@@ -41,8 +41,8 @@ def finish_rung(
 ) -> Point:
     """Write the run folder of a rung and put its int8 model into the front.
 
-    `job` has the rung's picture size, `p50_ms` is what one picture takes. Thresholds and temperature are chosen anew, on validation.
-    Raises ExportError, TrainingError.
+    `job` has the rung's picture size, `p50_ms` is what one picture takes. Thresholds and
+    temperature are chosen anew, on validation. Raises ExportError, TrainingError.
     """
     run = folder.rung(rung.name)
     card = source.read_card().model_copy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -375,6 +376,53 @@ def test_pauses_between_attempts_grow(connect) -> None:
     publisher._refused = True
     publisher._wait_before_next()
     assert (publisher._due_ns - clock.now_ns()) / 1e9 > 5
+
+
+def open_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_broker_that_is_away_for_a_week_takes_no_descriptors(wait_until) -> None:
+    """Every attempt gives back what it took, at once: the garbage collector may be far away."""
+    clock = ManualClock()
+    publisher = MqttPublisher(section(1), TOPICS.status, "x", ONLINE, OFFLINE, clock=clock)
+    publisher.start()
+
+    def given_up() -> bool:
+        publisher.confirmed()
+        return publisher._connection is None
+
+    gc.disable()
+    try:
+        wait_until(given_up)
+        before = open_descriptors()
+        for _ in range(50):
+            clock.advance(60_000_000_000)
+            publisher.confirmed()
+            wait_until(given_up)
+        assert open_descriptors() <= before
+    finally:
+        gc.enable()
+        publisher.stop()
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("no thread")])
+def test_a_connection_that_cannot_begin_is_tried_again(
+    mosquitto, connect, arrive, monkeypatch, error
+) -> None:
+    """Without a descriptor or a thread it says so, and comes back once there are some."""
+
+    def broken(_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("paho.mqtt.client.Client.loop_start", broken)
+        publisher = connect(mosquitto.port)
+        publisher.confirmed()
+        assert f"cannot reach the broker 127.0.0.1:{mosquitto.port}: {error}" in publisher.fault
+    arrive(publisher)
+    assert publisher.fault == ""
 
 
 def test_an_old_broker_is_served_by_mqtt_3(mosquitto, connect, arrive, subscribe, wait_until):

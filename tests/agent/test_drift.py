@@ -66,7 +66,7 @@ def test_a_line_that_stays_the_same_gives_no_alarm():
 )
 def test_a_change_is_found_within_its_number_of_parts(change, within):
     """Shifts in standard deviations up and down, and a wider spread, over ten seeds."""
-    found = [parts_until(*calm(seed), "drift", **change) for seed in range(10)]
+    found = [parts_until(*calm(seed), "exposure_drift", **change) for seed in range(10)]
     assert max(found) <= within, found
 
 
@@ -77,7 +77,7 @@ def test_the_event_and_the_status_name_the_figure_and_the_direction():
     for at in range(200):
         events += drift.observe(at, brightness=light(rng, shift=-2), score=0.1)
     (event,) = events
-    assert event.kind == "drift"
+    assert event.kind == "exposure_drift"
     assert "brightness no longer looks like the first 500 parts" in event.text
     assert "it is lower" in event.text
     assert drift.status().drifting == ("brightness",)
@@ -92,11 +92,11 @@ def test_the_event_and_the_status_name_the_figure_and_the_direction():
 def test_it_ends_only_when_the_line_is_back_and_does_not_flap():
     """One beginning and one end, however long it lasts."""
     drift, rng = calm(2)
-    assert parts_until(drift, rng, "drift", shift=1.5) <= 100
+    assert parts_until(drift, rng, "exposure_drift", shift=1.5) <= 100
     for at in range(3000):
         assert drift.observe(at, brightness=light(rng, shift=1.5)) == ()
     assert drift.status().drifting == ("brightness",)
-    back = parts_until(drift, rng, "drift_over")
+    back = parts_until(drift, rng, "exposure_drift_over")
     assert 100 < back <= 700
     assert drift.status().drifting == ()
     for at in range(1000):
@@ -109,7 +109,7 @@ def test_a_bundles_reference_counts_from_the_first_part_on():
     bins = make_bins([light(rng) for _ in range(2000)])
     drift = Drift(Reference(brightness=bins))
     assert drift.status().figures[1].source == "bundle"
-    assert parts_until(drift, rng, "drift", shift=2.0) <= 60
+    assert parts_until(drift, rng, "exposure_drift", shift=2.0) <= 60
 
 
 def test_what_the_drift_is_from_is_said():
@@ -154,7 +154,7 @@ def test_a_change_at_the_very_limit_does_not_flap():
         drift, rng = calm(seed)
         for at in range(5000):
             events += drift.observe(at, brightness=light(rng, spread=1.4))
-    assert any(event.kind == "drift" for event in events)
+    assert any(event.kind == "exposure_drift" for event in events)
     assert len(events) <= 16
 
 

@@ -44,18 +44,18 @@ def rng():
 
 
 @pytest.mark.parametrize(
-    ("figure", "change"),
+    ("figure", "change", "kind"),
     [
-        ("score", {"score": 0.9}),
-        ("brightness", {"level": 90}),
-        ("sharpness", {"contrast": 3}),
+        ("score", {"score": 0.9}, "drift"),
+        ("brightness", {"level": 90}, "exposure_drift"),
+        ("sharpness", {"contrast": 3}, "drift"),
     ],
 )
-def test_each_figure_is_taken_from_where_it_stands(watch, rng, figure, change):
+def test_each_figure_is_taken_from_where_it_stands(watch, rng, figure, change, kind):
     """The score from the verdict, brightness and sharpness from the picture."""
     assert feed(watch, [judged(rng) for _ in range(600)]) == []
     events = feed(watch, [judged(rng, **change) for _ in range(60)])
-    assert [event.kind for event in events] == ["drift"]
+    assert [event.kind for event in events] == [kind]
     assert events[0].text.startswith(f"{figure} no longer looks like")
     assert watch.drift.drifting == (figure,)
 
@@ -118,7 +118,7 @@ def test_what_the_model_did_not_see_does_not_count(watch, rng, other):
     events = []
     for at in range(60):
         events += watch.observe([judged(rng, level=90), other], at)
-    assert [event.kind for event in events] == ["drift"]
+    assert [event.kind for event in events] == ["exposure_drift"]
 
 
 def test_another_model_begins_anew(watch, rng):

@@ -121,6 +121,7 @@ def test_every_number_of_the_account_has_a_metric():
     shown = {"at", "since", "version", "balance", "reasons", "outcomes", "parts_per_s", "backlog"}
     shown |= {"trigger_to_verdict_ms", "hand_to_gate_ms", "overhead_ms", "invoke_ms"}
     shown |= {"model", "gate", "camera", "broker", "drift", "reject_trend"}
+    shown |= {"line", "gate_disagrees"}
     # The account since the ledger was begun holds the session's; a hash is no number.
     left_out = {"session", "audit"}
     assert shown | left_out == set(State.model_fields)

@@ -34,6 +34,9 @@ def test_a_configuration_that_can_run_has_no_faults(tmp_path):
     [
         ({"camera": '[camera]\ndriver = "replay"\nfolder = "no"\n'}, "camera.folder"),
         ({"model": '[model]\nbundle = "none.lwb"\n'}, "model.bundle"),
+        ({"model": '[model]\nbundle = "m.lwb"\ntrust = "none"\n'}, "trust folder"),
+        ({"model": '[model]\nbundle = "m.lwb"\ntrust = "pictures"\n'}, "is not signed"),
+        ({"model": '[model]\nslots = "none"\n'}, "linewarden flash FILE"),
         ({"ledger": '[ledger]\nfolder = "m.lwb/x"\n'}, "ledger.folder"),
         ({"ledger": '[ledger]\nfolder = "/proc/x"\n'}, "ledger.folder"),
         ({"gate": '[gate]\ndriver = "controller"\nport = "/dev/none"\n'}, "by-id"),

@@ -7,9 +7,10 @@ from bundles import picture, write_scripted
 from agent.clock import ManualClock
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError, ModelError
-from agent.slot import WARM_UPS, open_active
+from agent.slot import WARM_UPS, Terms, open_active
 from bundle.errors import FrameError, ScoreError
 from bundle.policy import Decision
+from bundle.signature import Keyring
 
 
 def opener(*answers, size=32):
@@ -91,3 +92,29 @@ def test_a_broken_output_in_production_is_no_score(tmp_path):
     model = open_active(path, lambda _: ScriptedEngine(answers, 32, 32), ManualClock())
     with pytest.raises(ScoreError):
         model.judge(picture())
+
+
+def test_a_bundle_judges_on_the_terms_of_its_place_only(tmp_path):
+    """Trusted keys, the hash that was installed, and the camera's frames; each is one line."""
+    path = write_scripted(tmp_path / "m.lwb")
+    for terms, words in (
+        (Terms(trust=Keyring()), "is not signed"),
+        (Terms(sha256="0" * 64), "is not what was installed there"),
+        (Terms(frame_size=(48, 64)), "trained on frames of 64x64, the camera gives 48x64"),
+    ):
+        with pytest.raises(ModelError, match=words):
+            open_active(path, opener((0, 1)), ManualClock(), terms)
+    free = Terms(trust=Keyring(), allow_unsigned=True, frame_size=(64, 64))
+    assert not open_active(path, opener((0, 1)), ManualClock(), free).signed
+
+
+def test_what_is_refused_is_never_given_to_an_engine(tmp_path):
+    """An interpreter is no place for bytes that nobody vouches for."""
+    path = write_scripted(tmp_path / "m.lwb")
+
+    def never(_):
+        pytest.fail("an untrusted model was loaded")
+
+    for terms in (Terms(trust=Keyring()), Terms(sha256="0" * 64), Terms(frame_size=(1, 1))):
+        with pytest.raises(ModelError):
+            open_active(path, never, ManualClock(), terms)

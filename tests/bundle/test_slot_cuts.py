@@ -99,6 +99,19 @@ def going_back(scene: Scene) -> Callable[[Path], None]:
     return scene.rollback
 
 
+def shadowing(scene: Scene) -> Callable[[Path], None]:
+    """A model is put beside the one that judges."""
+    scene.with_releases(1)
+    data = scene.make(2)
+
+    def change(folder: Path) -> None:
+        with open_slots(folder, scene.trust) as slots:
+            slots.install(data)
+            slots.shadow()
+
+    return change
+
+
 def starting_with_leftovers(scene: Scene) -> Callable[[Path], None]:
     """The power went while flashing, and goes again while that is put right."""
     scene.with_releases(1, 2)
@@ -118,8 +131,8 @@ def starting_damaged(scene: Scene) -> Callable[[Path], None]:
 
 
 SCENES = (
-    first_model, second_model, third_model, confirming, going_back, starting_with_leftovers,
-    starting_damaged,
+    first_model, second_model, third_model, confirming, going_back, shadowing,
+    starting_with_leftovers, starting_damaged,
 )  # fmt: skip
 
 

@@ -94,6 +94,10 @@ class BoardFirmware:
         self._order("E", now_us, int(covered))
         return self._part or None
 
+    def second_eye(self, now_us: int, *, covered: bool) -> None:
+        """Let the interrupt of the photo-eye behind the gate happen."""
+        self._order("E", now_us, 3 if covered else 2)
+
     def advance(self, now_us: int) -> None:
         """Let time pass; no order is given where the board's own loop would find nothing due."""
         dues = [self.output_due_us, 2**62 if self.deadline_us is None else self.deadline_us]

@@ -45,6 +45,8 @@ class LiveLine:
         self.bundle = RENDERED
         self.jitter = 0.1
         self.mqtt_port = mqtt_port
+        self.more = ""  # further lines of the configuration
+        self.gate_more = ""  # and of its section [gate]
         self._processes: list[subprocess.Popen] = []
         self.agent: subprocess.Popen | None = None
         self.log: list[str] = []
@@ -155,9 +157,10 @@ bundle = "{self.bundle}"
 [gate]
 driver = "controller"
 port = "{self.link}"
+{self.gate_more}
 [ledger]
 folder = "ledger"
-{mqtt}"""
+{mqtt}{self.more}"""
         )
 
     def _read_log(self, stream) -> None:

@@ -101,6 +101,25 @@ def interrupts():
     assert board.edges.covered
 
 
+def second_eye():
+    fresh()
+    settings.SECOND_EYE_PIN = 9
+    board = pins.Board(NoLine())
+    board.start(Gate(board.put_gate))
+    settings.SECOND_EYE_PIN = None
+    assert ("irq", 9, True) in NOTES
+    on_second, pin = Pin.levels[("irq", 9)], board._second_pin
+    board.ticks_us = lambda: LAST
+    while board.edges.take():
+        pass
+    for level in (board._second_idle, 1 - board._second_idle):
+        Pin.levels[9] = level
+        without_memory(lambda: on_second(pin))
+        assert board.edges.take()
+        assert board.edges.second
+        assert board.edges.covered == (level != board._second_idle)
+
+
 def service():
     fresh()
     Pin.levels[settings.SERVICE_PIN] = 0
@@ -212,8 +231,8 @@ def idle_turn():
 
 
 CHECKS = (
-    future, boot_pin, interrupts, service, uart, encoder_pins, encoder_wrap, ring, gate_window,
-    gate_late, idle_turn,
+    future, boot_pin, interrupts, second_eye, service, uart, encoder_pins, encoder_wrap, ring,
+    gate_window, gate_late, idle_turn,
 )  # fmt: skip
 for check in CHECKS:
     try:

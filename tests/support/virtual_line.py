@@ -166,6 +166,7 @@ class ScriptedModel:
     """Gives each part the score that the belt has for it, after a scripted time."""
 
     title = "scripted-1"
+    quality = None
 
     def __init__(self, line: VirtualLine) -> None:
         self._line = line

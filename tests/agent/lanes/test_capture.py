@@ -134,3 +134,33 @@ def test_a_frozen_camera_is_named_and_none_of_its_repeats_is_handed_on(desk):
         desk.lane.step()
     assert desk.lane.fault is Reason.CAMERA_FROZEN
     assert desk.frames.first_within(11, 100, 0) is None
+
+
+class Onlooker:
+    """Something that wants to see every frame."""
+
+    def __init__(self, frames):
+        self.seen, self.frames = [], frames
+
+    def attach(self, wake):
+        """Nobody to wake."""
+
+    def see(self, frame):
+        """Keep the frame, if the mailbox has it already."""
+        assert self.frames.first_within(frame.taken_ns, frame.taken_ns, 0)
+        self.seen.append(frame.taken_ns)
+
+    def blind(self, why):
+        """Keep the reason."""
+        self.seen.append(why)
+
+
+def test_an_onlooker_sees_each_new_frame_and_learns_of_a_lost_camera(desk):
+    """After the mailbox has it, so that a part which is found there has its frame."""
+    onlooker = Onlooker(desk.frames)
+    watch = FrozenWatch(0, 0.0)
+    lane = CaptureLane(desk.camera, desk.frames, desk._tell, desk.clock, watch, onlooker)
+    desk.camera.frames = [frame(5), frame(7), CameraError("it was unplugged")]
+    for _ in range(4):
+        lane.step()
+    assert onlooker.seen == [5, 7, "it was unplugged"]

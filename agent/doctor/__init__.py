@@ -1,0 +1,1 @@
+"""`linewarden doctor`: what is wrong on this device, and what to type next."""

@@ -1,0 +1,59 @@
+"""Look at everything the agent stands on, from the configuration down to the groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.clock import Clock
+from agent.config import Config, read_config
+from agent.doctor.broker_check import check_broker
+from agent.doctor.device_checks import check_camera, check_gate
+from agent.doctor.disk_checks import agent_runs, check_disk
+from agent.doctor.finding import Finding, fault, ok
+from agent.doctor.model_checks import check_model
+from agent.doctor.system_checks import ask_systemd, check_clock, check_groups, check_service
+from agent.errors import ConfigError
+from agent.precheck import find_faults
+from agent.unconfigured import is_unconfigured
+
+# What precheck says of these is looked at more closely here.
+_ELSEWHERE = ("model.", "camera.device", "gate.port", "ledger.folder")
+
+
+def examine(path: Path, clock: Clock) -> list[Finding]:
+    """Return what was found, in the order in which a technician would look."""
+    checked = _read(path)
+    if isinstance(checked, Finding):
+        running = False
+        found = [checked]
+    else:
+        folder = Path(checked.ledger.folder)
+        running = agent_runs(folder)
+        found = [
+            *_configuration(path, checked),
+            *check_model(checked, running=running),
+            check_camera(checked, clock, running=running),
+            check_gate(checked, running=running),
+            *check_disk(folder, clock),
+            check_broker(checked.mqtt, clock_known=clock.wall_ok()),
+        ]
+    found += [check_clock(clock), check_service(ask_systemd(), running=running), check_groups()]
+    return found
+
+
+def _read(path: Path) -> Config | Finding:
+    if is_unconfigured(path):
+        text = f"{path} says nothing yet: every part is rejected"
+        return fault("configuration", text, "`sudo linewarden setup`")
+    try:
+        return read_config(path)
+    except ConfigError as error:
+        return fault("configuration", str(error), "mend it; `linewarden check-config --explain`")
+
+
+def _configuration(path: Path, config: Config) -> list[Finding]:
+    faults = [each for each in find_faults(config) if not each.startswith(_ELSEWHERE)]
+    if not faults:
+        return [ok("configuration", f"{path}: fine")]
+    following = "mend it, then `linewarden check-config`"
+    return [fault("configuration", each, following) for each in faults]

@@ -1,0 +1,1 @@
+"""Firing the gate once, and proving its fail-safe wiring with a technician."""

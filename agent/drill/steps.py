@@ -1,0 +1,106 @@
+"""The faults that a gate is drilled for, what the technician does, and what the gate should do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.config_gate import GateSection, LcusGate, SimGate
+
+
+class Fault(str, Enum):
+    """The rows of the fail-safe matrix in `docs/gates.md`, in the order of the drill."""
+
+    PROCESS_DEAD = "process_dead"
+    CABLE_OUT = "cable_out"
+    CONTROLLER_DEAD = "controller_dead"
+    LATE_VERDICT = "late_verdict"
+    QUEUE_FULL = "queue_full"
+    NO_FRAME = "no_frame"
+    MODEL_ERROR = "model_error"
+    DISK_FULL = "disk_full"
+    HOST_DEAD = "host_dead"  # the last: the drill itself dies with this computer
+
+
+class Play(Enum):
+    """What the drill does at the gate in the agent's place."""
+
+    KILLED = "killed"  # a host that passes every part is killed
+    LOST = "lost"  # a host that passes every part loses its gate
+    LATE = "late"  # every permission comes too late
+    CROWDED = "crowded"  # one part in flight is allowed, and more come
+    SILENT = "silent"  # no permission is given
+    AWAY = "away"  # nothing: this computer is off
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One fault: what to do, and how the drill takes part."""
+
+    fault: Fault
+    play: Play
+    todo: str
+    undo: str = ""
+
+
+_SILENT = "The drill gives no permission, as the agent does {why}. Put a good part through."
+STEPS = (
+    Step(
+        Fault.PROCESS_DEAD,
+        Play.KILLED,
+        "A stand-in for the agent passes every part. It is killed when you press Enter.",
+    ),
+    Step(
+        Fault.CABLE_OUT,
+        Play.LOST,
+        "Pull the cable between this computer and the gate.",
+        "Plug the cable in again.",
+    ),
+    Step(
+        Fault.CONTROLLER_DEAD,
+        Play.LOST,
+        "Take the power from the gate's controller (for a relay: from its board).",
+        "Give it its power again.",
+    ),
+    Step(
+        Fault.LATE_VERDICT,
+        Play.LATE,
+        "The drill gives each permission when its part is at the gate already. "
+        "Put a good part through.",
+    ),
+    Step(
+        Fault.QUEUE_FULL,
+        Play.CROWDED,
+        "The drill allows one part between camera and gate. Put three through, close together.",
+    ),
+    Step(Fault.NO_FRAME, Play.SILENT, _SILENT.format(why="for a part without a picture")),
+    Step(Fault.MODEL_ERROR, Play.SILENT, _SILENT.format(why="when the model fails")),
+    Step(Fault.DISK_FULL, Play.SILENT, _SILENT.format(why="for a row that it cannot write")),
+    Step(
+        Fault.HOST_DEAD,
+        Play.AWAY,
+        "Pull the plug of this computer while the line runs, put a good part through, and plug "
+        "it in again. Then start the drill again: it goes on here.",
+    ),
+)
+
+_UNPOWERED = frozenset({Fault.HOST_DEAD, Fault.CABLE_OUT, Fault.CONTROLLER_DEAD})
+
+
+def known_open(gate: GateSection) -> frozenset[Fault]:
+    """Return the faults in which this gate is known to let parts through, by its wiring."""
+    if isinstance(gate, SimGate) or gate.wiring == "energise_to_pass":
+        return frozenset()
+    if gate.driver == "controller":
+        return frozenset({Fault.CONTROLLER_DEAD})
+    if isinstance(gate, LcusGate) and gate.held:
+        return _UNPOWERED
+    return _UNPOWERED | {Fault.PROCESS_DEAD}
+
+
+def reports(gate: GateSection) -> bool:
+    """Whether the gate itself tells what became of each part, by a photo-eye and clock of its own.
+
+    A relay only tells that a command was obeyed.
+    """
+    return gate.driver in {"controller", "sim"}

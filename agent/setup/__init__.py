@@ -1,0 +1,1 @@
+"""The terminal wizard that writes a device's configuration."""

@@ -1,0 +1,185 @@
+"""The inspection lane when the model fails or is too slow: every part is answered, none twice."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import config
+from agent.clock import ManualClock
+from agent.config_quality import Quality
+from agent.errors import EngineError
+from agent.lanes.inspection import InspectionLane
+from agent.mailbox import NeverLose, NewestWins
+from agent.quality import FrameQuality
+from agent.records import Frame, Part, Reason, Trigger, VerdictKind
+from agent.schedule import Timing
+from agent.slot import Judgement
+from bundle.errors import FrameError, ScoreError
+from bundle.policy import Decision
+
+MS = 1_000_000
+PIXELS = np.tile(np.arange(0, 256, 2, dtype=np.uint8), (64, 1))
+
+
+class Model:
+    """Takes its time and then answers, or does what a test says."""
+
+    title = "scripted-1"
+    quality = None  # the line's own
+
+    def __init__(self, desk):
+        self.desk = desk
+        self.asked = 0
+        self.takes_ms = 5.0
+        self.faults = []
+
+    def judge(self, pixels):
+        """Judge one frame."""
+        self.asked += 1
+        self.desk.clock.advance(round(self.takes_ms * MS))
+        if self.faults:
+            raise self.faults.pop(0)
+        return Judgement(Decision.PASS, 0.1, 0, round(self.takes_ms * MS))
+
+
+class Desk:
+    """The lane between its boxes, with parts and frames from a test."""
+
+    def __init__(self, most_parts=64):
+        self.clock = ManualClock(10**9)
+        self.timing = Timing.from_config(config.Timing())
+        self.parts, self.judged = NeverLose(most_parts), NeverLose(10_000)
+        self.frames = NewestWins(self.clock, 18)
+        self.model = Model(self)
+        quality = FrameQuality(Quality())
+        self.lane = InspectionLane(
+            self.parts, self.frames, self.judged, lambda: self.model, lambda: Reason.NONE,
+            quality, self.timing, 0, self.clock,
+        )  # fmt: skip
+        self.lane.STEP_S = 0
+        self.count = self.overflow = 0
+
+    def part(self):
+        """Let a part and its frame come now."""
+        self.count += 1
+        now_ns = self.clock.now_ns()
+        if not self.parts.put(Part(self.count, Trigger(1, self.count, now_ns), now_ns)):
+            self.overflow += 1  # the gate lane answers these with `overload`
+        self.frames.put(Frame(PIXELS, now_ns + MS, self.count))
+
+    def step(self):
+        """Let the lane come round as its thread does."""
+        self.lane._guarded(self.lane.step)
+
+    def answers(self):
+        """Return (part, kind, reason) of what was judged since."""
+        verdicts = [judged.verdict for judged in self.judged.take_all(0.0)]
+        return [(one.part.seq, one.kind, one.reason) for one in verdicts]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (EngineError("the interpreter failed"), Reason.ENGINE),
+        (ScoreError("no number"), Reason.ENGINE),
+        (FrameError("64x64, wanted 300x300"), Reason.FRAME),
+        (RuntimeError("a bug in a library"), Reason.ENGINE),
+        (MemoryError(), Reason.ENGINE),
+    ],
+)
+def test_a_model_that_raises_costs_that_part_only(fault, reason):
+    """Row 3: that part is UNINSPECTED with its reason; the lane lives, the next one is judged."""
+    desk = Desk()
+    desk.model.faults.append(fault)
+    for _ in range(2):
+        desk.part()
+        desk.clock.advance(2 * MS)
+        desk.step()
+    assert desk.answers() == [
+        (1, VerdictKind.UNINSPECTED, reason),
+        (2, VerdictKind.PASS, Reason.NONE),
+    ]
+
+
+def test_a_model_that_is_too_slow_gives_a_late_verdict_and_not_a_guess():
+    """Row 1: the verdict says when it was made; the gate lane finds it late."""
+    desk = Desk()
+    desk.model.takes_ms = 1000.0
+    desk.part()
+    desk.clock.advance(2 * MS)
+    desk.step()
+    (judged,) = desk.judged.take_all(0.0)
+    assert judged.verdict.judged_ns > desk.timing.cutoff_ns(judged.verdict.part.trigger.at_ns)
+
+
+@pytest.mark.parametrize("load", [1.5, 2.0, 5.0])
+def test_more_parts_than_can_be_judged_are_shed_and_the_rest_stay_on_time(load):
+    """Row 6: the excess is `overload`, unasked; who is judged is judged before the cut-off."""
+    desk = Desk()
+    desk.model.takes_ms = 40.0
+    pitch_ns = round(desk.model.takes_ms / load * MS)
+    due_ns, answers = desk.clock.now_ns(), []
+    while desk.count < 600 or len(desk.parts) > 0:
+        while desk.count < 600 and desk.clock.now_ns() >= due_ns:
+            desk.part()
+            due_ns += pitch_ns
+        before, waiting = desk.model.asked, len(desk.parts) > 0
+        desk.step()
+        answers += desk.answers()
+        if waiting and desk.model.asked == before:
+            assert answers[-1][1:] == (VerdictKind.UNINSPECTED, Reason.OVERLOAD)
+        elif not waiting:
+            desk.clock.advance(MS)
+    judged = [one for one in answers if one[1] is VerdictKind.PASS]
+    assert len(answers) + desk.overflow == 600
+    assert len({number for number, *_ in answers}) == len(answers)
+    assert len(judged) == desk.model.asked
+    # What the model manages is used for parts that can still be gated, not for parts gone by.
+    assert len(judged) > 600 / load * 0.5
+    assert {reason for _, kind, reason in answers if kind is VerdictKind.UNINSPECTED} == {
+        Reason.OVERLOAD
+    }
+
+
+def test_memory_stays_however_many_parts_go_by():
+    """Row 64: nothing on this lane grows with the parts."""
+    desk = Desk()
+
+    def run(count):
+        for _ in range(count):
+            desk.part()
+            desk.clock.advance(2 * MS)
+            desk.step()
+            desk.answers()
+
+    run(500)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    run(3_000)
+    after = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert after - before < 100_000
+
+
+@given(st.lists(st.sampled_from(["part", "fault", "slow", "step"]), max_size=80))
+def test_every_part_is_answered_once_whatever_happens(moves):
+    """Random parts, faults and delays: each part in the box has one answer, in its order."""
+    desk = Desk(most_parts=8)
+    for move in [*moves, *["step"] * 10]:
+        if move == "part":
+            desk.part()
+        elif move == "fault":
+            desk.model.faults.append(RuntimeError("x"))
+        elif move == "slow":
+            desk.clock.advance(300 * MS)
+        else:
+            desk.clock.advance(2 * MS)
+            desk.step()
+    numbers = [number for number, *_ in desk.answers()]
+    assert numbers == sorted(set(numbers))
+    assert len(numbers) == desk.count - desk.overflow

@@ -1,0 +1,26 @@
+"""The configuration of comments that an installation begins with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from agent.config import parse_config
+from agent.unconfigured import is_unconfigured
+
+TEMPLATE = Path(__file__).parents[2] / "deploy/agent.toml"
+
+
+def test_as_it_is_the_agent_waits_and_rejects():
+    """Nothing but comments: not configured yet."""
+    assert is_unconfigured(TEMPLATE)
+
+
+def test_with_its_comments_taken_away_it_is_a_configuration():
+    """Who takes the # away gets what the agent reads: every key there is one of ours."""
+    text = re.sub(r"^#(?=[\[a-z])", "", TEMPLATE.read_text("utf-8"), flags=re.MULTILINE)
+    config = parse_config(text)
+    assert config.camera.driver == "v4l2"
+    assert config.gate.driver == "controller"
+    assert config.model.slots == "/var/lib/linewarden/slots"
+    assert config.mqtt.port == 8883

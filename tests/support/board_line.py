@@ -1,0 +1,109 @@
+"""A line on an emulated board: set up, watched, and judged at its end by four accounts."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from board_judge import disagreements
+from board_wire import Cable, permissions
+from emulated_board import TIMING, EmulatedBoard, belt, config, wait_for
+from gate_process import GateProcess
+
+DELAY_NS = round(TIMING["delay_ms"] * 1e6)
+# vivid's pictures as the tests' model sees them: colour bars pass, a grey ramp does not.
+GOOD_PATTERN, BAD_PATTERN = 0, 14
+
+
+@dataclass
+class Line:
+    """Board, belt and subscriber of one line; `said` is what older cables have carried."""
+
+    board: EmulatedBoard
+    gate: GateProcess
+    heard: Any
+    said: list[bytes] = field(default_factory=list)
+    cable: Cable | None = None
+
+    @contextmanager
+    def plugged(self, line: str = "ttyS1") -> Iterator[None]:
+        """Join the board's serial line to the controller, and keep what goes over it."""
+        with self.board.cable(self.gate, line) as self.cable:
+            try:
+                yield
+            finally:
+                self.said.append(self.cable.said)
+
+    def show(self, pattern: int) -> None:
+        """Put other parts before the camera."""
+        self.board.run(f"v4l2-ctl -d /dev/video0 -c test_pattern={pattern}")
+
+    def wait_for_more(self, verdict: str, count: int = 3) -> None:
+        """Wait until the agent has given a verdict so many times more."""
+        start = self.board.counts().get(verdict, 0)
+
+        def more() -> bool:
+            now = self.board.counts().get(verdict, 0)
+            return now >= start + count or 0 < count <= now < start  # the agent was restarted
+
+        wait_for(more, f"{count} more {verdict}")
+
+    def passed_between(self, begin_ns: int, end_ns: int) -> tuple[int, int]:
+        """Return how many parts met the gate in that time of this host, and how many passed."""
+        met = [part for part in self.gate.parts() if begin_ns <= part.at_gate_ns < end_ns]
+        return len(met), sum(part.passed for part in met)
+
+    def stop(self) -> int:
+        """Stop the agent in good order; returns until when (of this host) its parts count."""
+        until_ns = time.monotonic_ns()
+        self.board.run("systemctl stop linewarden")
+        wait_for(lambda: time.monotonic_ns() > until_ns + DELAY_NS, "the last part")
+        return until_ns
+
+    def complaints(self, until_ns: int) -> list[str]:
+        """Hold belt, wire, ledger and subscriber together, for parts that came before a moment."""
+        parts = self.gate.parts()
+        counted = [part for part in parts if part.at_gate_ns - DELAY_NS < until_ns]
+        later = {(part.boot, part.part) for part in parts} - {(p.boot, p.part) for p in counted}
+        rows = [row for row in self.board.rows() if (row["boot"], row["gate_part"]) not in later]
+        known = {row["seq"] for row in rows}
+        results = [body for body in self.heard.bodies if body["seq"] in known]
+        wire = permissions(b"".join(self.said)) - later
+        return disagreements(counted, wire, rows, results)
+
+
+@contextmanager
+def running_line(
+    board: EmulatedBoard, folder: Path, broker: Any, subscribe: Any, **options: Any
+) -> Iterator[Line]:
+    """Give a board a line: controller, belt without end, subscriber, configuration."""
+    port, serial = options.pop("port", "/dev/ttyS1"), options.pop("serial", "ttyS1")
+    probation = options.pop("probation", "")
+    heard = subscribe(broker.port, "linewarden/+/+/+/+/result")
+    # Its first part comes once the agent has had time to load.
+    with belt(folder, lead_s=60.0, **options) as gate:
+        line = Line(board, gate, heard)
+        with line.plugged(serial):
+            text = config(broker.port, port, probation)
+            board.put(text.encode(), "/etc/linewarden/agent.toml")
+            wait_for(lambda: "vivid-" in board.shows("StatusText"), "a model that judges")
+            yield line
+
+
+def seconds_of(board: EmulatedBoard, unit: str = "linewarden") -> float:
+    """Return how long the unit took from its start to READY, by the board's own clock."""
+    begun = int(board.shows("InactiveExitTimestampMonotonic", unit))
+    ready = int(board.shows("ActiveEnterTimestampMonotonic", unit))
+    return (ready - begun) / 1e6
+
+
+def figures_of(board: EmulatedBoard) -> dict[str, int]:
+    """Return the memory of the running agent in MB: its own, and with the files it has mapped."""
+    text = board.run(f"cat /proc/{board.shows('MainPID')}/status")
+    found = re.findall(r"(RssAnon|VmRSS):\s+(\d+) kB", text)
+    return {name: int(kilobytes) // 1024 for name, kilobytes in found}
