@@ -9,6 +9,7 @@
 #   make reproduce                train and export the bundles of examples/ anew
 #   make deb                      the Debian package in dist/; ARCH=arm64 for a Raspberry Pi or Jetson
 #   make boot-test                the package under a real systemd (root; systemd-container, mmdebstrap)
+#   make board                    the package on an emulated board (root; slow); ARGS='-k line' picks
 #   make wheels                   a folder to install from offline, with install.sh
 #   make lock                     write the lock files of requirements/ anew
 
@@ -24,7 +25,7 @@ DEMO_ENV = .venv-demo
 ENV = .venv
 DEB_PYTHON ?= $(ENV)/bin/python
 
-.PHONY: demo test lint bench reproduce deb wheels boot-test lock clean env demo-env packages
+.PHONY: demo test lint bench reproduce deb wheels boot-test board lock clean env demo-env packages
 
 demo: demo-env
 	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -58,6 +59,10 @@ build/rootfs/etc:
 	mmdebstrap --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
 	    --aptopt='Acquire::Check-Valid-Until "false"' --include=systemd,systemd-sysv,udev,dbus,python3,procps \
 	    bookworm build/rootfs.new /etc/apt/sources.list.d/debian.sources && mv build/rootfs.new build/rootfs
+
+# qemu without KVM. LINEWARDEN_BOARD_CUTS=30 takes the nightly number of power cuts.
+board: deb
+	PYTHON=$(ENV)/bin/python scripts/test_board.sh $(ARGS)
 
 wheels: env
 	PYTHON="$(DEB_PYTHON)" UV=$(ENV)/bin/uv scripts/build_wheels.sh dist/linewarden-wheels

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 # Sections with a class for each driver; keys of their own are never called like one.
 _UNIONS = frozenset({"camera", "gate", "trigger"})
-_DRIVERS = frozenset(
-    "replay sim v4l2 pipe controller modbus lcus line interval command presence".split()
-)
+_CAMERAS = ("replay", "sim", "v4l2", "pipe")
+_GATES = ("controller", "modbus", "lcus", "line")
+_TRIGGERS = ("interval", "command", "presence")
+_DRIVERS = frozenset((*_CAMERAS, *_GATES, *_TRIGGERS))
 
 
 def first_fault(error: ValidationError, known: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ LINEWARDEN_FUZZ=1000000 makes so many mutants at each; LINEWARDEN_FUZZ_SEED make
 import os
 
 import pytest
-from fuzz_targets import TARGETS, fuzz, traffic
+from fuzz_corpus import traffic
+from fuzz_targets import TARGETS, fuzz
 
 TRIALS = int(os.environ.get("LINEWARDEN_FUZZ", "2000"))
 SEED = int(os.environ.get("LINEWARDEN_FUZZ_SEED", "1"))

@@ -93,7 +93,8 @@ class FrameMemory:
         if pixels.nbytes > self._frame_bytes:
             return None
         start = slot * self._frame_bytes
-        self._map[start : start + pixels.nbytes] = pixels.tobytes()
+        room: NDArray[np.uint8] = np.frombuffer(self._map, np.uint8, pixels.nbytes, offset=start)
+        room[:] = pixels.reshape(-1)
         height, width = pixels.shape[:2]
         channels = pixels.shape[2] if pixels.ndim == 3 else 0
         numbers = (height, width, channels, damaged, stale)
@@ -103,7 +104,9 @@ class FrameMemory:
         """Return a copy of the pixels in a slot."""
         count = int(np.prod(header.shape))
         start = header.slot * self._frame_bytes
-        return np.frombuffer(self._map, np.uint8, count, offset=start).reshape(header.shape).copy()
+        flat: NDArray[np.uint8] = np.frombuffer(self._map, np.uint8, count, offset=start)
+        pixels: NDArray[np.uint8] = flat.reshape(header.shape).copy()
+        return pixels
 
     def close(self) -> None:
         """Let go of the memory."""
@@ -112,12 +115,14 @@ class FrameMemory:
 
 def receive_all(link: socket.socket) -> tuple[Sequence[bytes], bool]:
     """Return the packets that have come, and whether the other end has gone."""
-    packets = []
+    packets: list[bytes] = []
     while True:
         try:
             packet = link.recv(LONGEST_PACKET, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return packets, False
+        except ConnectionResetError:
+            continue  # it left without reading all of ours; its last words are still to be had
         except OSError:
             return packets, True
         if not packet:

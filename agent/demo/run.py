@@ -33,7 +33,7 @@ from bundle.archive import Archive, open_archive
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RENDERED_BUNDLE = "rendered-mobilenet_v2-int8.lwb"
-CASTING_BUNDLE = "casting-mobilenet_v2-int8.lwb"
+CASTING_BUNDLE = "casting-mobilenet_v2-slim.lwb"
 
 START_LEAD_NS = 2_500_000_000  # the belt starts once model and gate are ready, usually
 FRAME_S = 0.1

@@ -38,10 +38,11 @@ def disagreements(
 
 def _untold(rows: list[Mapping[str, Any]], results: list[Mapping[str, Any]]) -> list[str]:
     known = {row["seq"]: (row["verdict"], row["outcome"], row["score"]) for row in rows}
-    found = []
-    for result in results:
-        if known.get(result["seq"]) != (result["verdict"], result["outcome"], result.get("score")):
-            found.append(f"was told otherwise than its row: {result}")
+    found = [
+        f"was told otherwise than its row: {each}"
+        for each in results
+        if known.get(each["seq"]) != (each["verdict"], each["outcome"], each.get("score"))
+    ]
     names = Counter((result["id"], result["verdict"]) for result in results)
     if len({name for name, _ in names}) != len(names):
         found.append("one id was told with two verdicts")

@@ -6,36 +6,35 @@ fails when the parser raised anything but its own error, or took a lie.
 
 from __future__ import annotations
 
-import atexit
 import random
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
 
-import cv2
-import numpy as np
-from bundles import some_manifest, write_scripted
+from bundles import some_manifest
 from firmware_host import CONFIG, MS, Host
+from fuzz_corpus import (
+    GOOD_CONFIG,
+    good_bundle,
+    good_jpeg,
+    good_marks,
+    option_keys,
+    scratch_folder,
+    traffic,
+)
 from mangle import mangle, mangle_toml
-from moved_line import TERMS, run
 
 from agent.audit_rows import AuditHead, AuditRow, encode_head, encode_row, parse_head, parse_line
 from agent.cameras.pixels import Layout, decode
-from agent.config import known_keys, parse_config
+from agent.config import parse_config
 from agent.errors import ConfigError, LineError
 from agent.gates import messages, modbus_frame
 from agent.gates.partbook import PartBook
 from agent.gates.session import Session
 from agent.gates.terms import Terms
 from agent.gates.wire import FrameReader, encode_frame
-from agent.ledger_sequence import SEQUENCE_NAME, Marks, read_marks, write_marks
+from agent.ledger_sequence import SEQUENCE_NAME, read_marks
 from agent.line_files import REQUEST_NAME, Request, take_request
-from agent.sim.belt import Belt
-from agent.sim.line_faults import LineFaults
-from agent.sim.virtual import VirtualLine
 from bundle.container import read_container, write_container
 from bundle.errors import BundleError, StateError
 from bundle.manifest import manifest_bytes, parse_manifest
@@ -47,37 +46,6 @@ else:
     import tomli as tomllib
 
 SECOND = 10**9
-GOOD_CONFIG = (
-    '[station]\nline = "l1"\n[camera]\ndriver = "v4l2"\ndevice = "/dev/video0"\nwidth = 640\n'
-    'height = 480\nexposure_us = 2000\n[model]\nbundle = "m.lwb"\n[timing]\ndelay_ms = 400.0\n'
-    'guard_ms = 8.0\nmin_pitch_ms = 17.0\nmax_in_flight = 64\n[gate]\ndriver = "controller"\n'
-    'port = "/dev/ttyACM0"\n[ledger]\nfolder = "state"\ngroup_ms = 0.0\n[mqtt]\nhost = "b"\n'
-    'port = 1883\nkeepalive_s = 10\nwindow = 20\n[metrics]\nport = 0\n'
-)  # fmt: skip
-
-
-class _Tapped(LineFaults):
-    """A line that keeps what goes over it."""
-
-    def __init__(self, kept: list[bytes], rates, seed):
-        super().__init__(rates, seed)
-        self._kept = kept
-
-    def put(self, data, now_ns):
-        """Keep and send on."""
-        self._kept += [piece + b"\0" for piece in data.split(b"\0") if piece]
-        super().put(data, now_ns)
-
-
-@cache
-def traffic() -> tuple[list[bytes], list[bytes]]:
-    """Return the frames of some seconds of a line: to the controller, and from it."""
-    line = VirtualLine(TERMS, Belt(20.0, jitter=0.2, seed=3, start_ns=3 * SECOND))
-    down, up = [], []
-    line.down = _Tapped(down, line.down._rates, 1)
-    line.up = _Tapped(up, line.up._rates, 2)
-    run(line, 6)
-    return down[-400:], up[-400:]
 
 
 def gate_wire(rng: random.Random) -> bool:
@@ -146,7 +114,7 @@ def relay_reply(rng: random.Random) -> bool:
 
 def configuration(rng: random.Random) -> bool:
     """The TOML file: refused in one line, or exactly what is written there."""
-    text = mangle_toml(GOOD_CONFIG.splitlines(), rng, _keys())
+    text = mangle_toml(GOOD_CONFIG.splitlines(), rng, option_keys())
     try:
         config = parse_config(text)
     except ConfigError as error:
@@ -169,7 +137,7 @@ def manifest(rng: random.Random) -> bool:
 
 def container(rng: random.Random) -> bool:
     """The archive around it: refused, or byte for byte what its contents would be written as."""
-    good = _bundle()
+    good = good_bundle()
     data = mangle(good, rng)
     try:
         contents = read_container(data, lambda name: ".." not in name)
@@ -181,9 +149,9 @@ def container(rng: random.Random) -> bool:
 
 def ledger_marks(rng: random.Random) -> bool:
     """The ledger's small file: none at all, or numbers in their bounds."""
-    folder = _folder()
+    folder = scratch_folder()
     (folder / SEQUENCE_NAME).unlink(missing_ok=True)  # ext4 syncs a file that is written over
-    (folder / SEQUENCE_NAME).write_bytes(mangle(_marks(), rng))
+    (folder / SEQUENCE_NAME).write_bytes(mangle(good_marks(), rng))
     marks = read_marks(folder)
     if marks is None:
         return False
@@ -232,7 +200,7 @@ def audit_head(rng: random.Random) -> bool:
 
 def line_request(rng: random.Random) -> bool:
     """A technician's request: refused and thrown away, or one that names who, what and why."""
-    folder = _folder()
+    folder = scratch_folder()
     good = Request(
         id="0" * 16, action="pause", by="anna", why="belt change", minutes=5.0, account="anna",
         host_boot="b", at_ns=5,
@@ -254,7 +222,7 @@ def line_request(rng: random.Random) -> bool:
 
 def camera_picture(rng: random.Random) -> bool:
     """A JPEG from a camera: no picture, or pixels of some size; no crash of the decoder."""
-    pixels = decode(mangle(_jpeg(), rng), Layout("mjpeg", 64, 48), "gray")
+    pixels = decode(mangle(good_jpeg(), rng), Layout("mjpeg", 64, 48), "gray")
     return pixels is not None
 
 
@@ -285,36 +253,6 @@ def _refused(error: Exception) -> bool:
     assert "\n" not in text, text
     assert len(text) < 4000, "nobody reads that"
     return False
-
-
-@cache
-def _keys() -> list[str]:
-    return known_keys()
-
-
-@cache
-def _folder() -> Path:
-    """Return a folder of this process, removed with it."""
-    holder = tempfile.TemporaryDirectory(prefix="linewarden-fuzz-")
-    atexit.register(holder.cleanup)
-    return Path(holder.name)
-
-
-@cache
-def _marks() -> bytes:
-    write_marks(_folder(), Marks("a1b2c3d4", 2000, 1500, 1400))
-    return (_folder() / SEQUENCE_NAME).read_bytes()
-
-
-@cache
-def _bundle() -> bytes:
-    return write_scripted(_folder() / "m.lwb").read_bytes()
-
-
-@cache
-def _jpeg() -> bytes:
-    pixels = np.random.default_rng(1).integers(0, 255, (48, 64)).astype(np.uint8)
-    return cv2.imencode(".jpg", pixels)[1].tobytes()
 
 
 def _toml(text: str) -> dict:

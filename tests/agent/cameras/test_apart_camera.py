@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from camera_stand_ins import alive
 
 from agent.cameras import apart
 from agent.cameras.apart import ApartCamera
+from agent.cameras.apart_link import receive_all
 from agent.clock import SystemClock
 from agent.config_camera import V4l2Camera
 from agent.errors import CameraError
@@ -65,11 +67,16 @@ def frames(camera, count):
 
 def loses(camera):
     """Read until the camera is lost; returns why."""
-    end = time.monotonic() + PATIENCE_S
     with pytest.raises(CameraError) as caught:
-        while time.monotonic() < end:
-            camera.read(0.1)
+        read_on(camera)
     return str(caught.value)
+
+
+def read_on(camera):
+    """Read for as long as anybody would wait."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        camera.read(0.1)
 
 
 @pytest.mark.parametrize("colour", ["gray", "bgr"])
@@ -159,6 +166,17 @@ def test_the_drivers_own_sentence_comes_through(make, driver, says):
     assert says in loses(camera)
 
 
+def test_last_words_are_heard_though_ours_were_not():
+    """Whoever ends without having read all resets the link; what it said before counts."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.send(b"R\0")
+        theirs.send(b"Elook at its cable")
+        theirs.close()
+        packets, gone = receive_all(ours)
+    assert (packets, gone) == ([b"Elook at its cable"], True)
+
+
 def test_a_camera_that_is_refused_is_refused_at_once(make):
     """Open raises the driver's sentence; then nothing runs."""
     camera = make("Refused")
@@ -191,6 +209,7 @@ def test_no_process_outlives_its_owner(tmp_path, wait_until):
         "c = ApartCamera(s, SystemClock(), 'apart_stand_ins:Blocking')\n"
         "c.open()\n"
         "while c.read(5.0) is None: pass\n"
+        "while c.read(1.0) is not None: pass\n"  # then it is blocked
         "print(c.pid, flush=True)\n"
         "while True: c.read(5.0)\n"
     )

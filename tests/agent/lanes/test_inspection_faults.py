@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import config
@@ -54,7 +54,7 @@ class Desk:
         self.clock = ManualClock(10**9)
         self.timing = Timing.from_config(config.Timing())
         self.parts, self.judged = NeverLose(most_parts), NeverLose(10_000)
-        self.frames = NewestWins(self.clock, 18)
+        self.frames = NewestWins(self.clock, 200)  # a part's frame is there, however late
         self.model = Model(self)
         quality = FrameQuality(Quality())
         self.lane = InspectionLane(
@@ -79,6 +79,10 @@ class Desk:
     def answers(self):
         """Return (part, kind, reason) of what was judged since."""
         verdicts = [judged.verdict for judged in self.judged.take_all(0.0)]
+        for one in verdicts:
+            began_ns = one.judged_ns - round(self.model.takes_ms * MS)
+            late = began_ns >= self.timing.cutoff_ns(one.part.trigger.at_ns)
+            assert one.kind is VerdictKind.UNINSPECTED or not late, "the model was asked in vain"
         return [(one.part.seq, one.kind, one.reason) for one in verdicts]
 
 
@@ -166,6 +170,7 @@ def test_memory_stays_however_many_parts_go_by():
     assert after - before < 100_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["part", "fault", "slow", "step"]), max_size=80))
 def test_every_part_is_answered_once_whatever_happens(moves):
     """Random parts, faults and delays: each part in the box has one answer, in its order."""

@@ -1,4 +1,4 @@
-"""The package on a bare board, by apt and without a network: it runs, rejects, says what is next."""
+"""The package on a bare board, by apt, without a network: it runs, rejects, says what is next."""
 
 from __future__ import annotations
 
