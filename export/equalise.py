@@ -160,4 +160,5 @@ def _even_out(network: Any, stretch: _Stretch, shares: Values) -> None:
 
 
 def _read(variable: Any) -> Values:
-    return keras.ops.convert_to_numpy(variable).astype(np.float64)
+    values: Values = keras.ops.convert_to_numpy(variable).astype(np.float64)
+    return values

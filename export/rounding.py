@@ -116,24 +116,26 @@ def _empty_flow(layer: Any) -> _Flow:
 
 def _grouped(layer: Any) -> Values:
     """Return a kernel as (groups, weights, outputs): each channel of a depthwise one is a group."""
-    kernel = keras.ops.convert_to_numpy(layer.kernel).astype(np.float64)
+    kernel = np.asarray(keras.ops.convert_to_numpy(layer.kernel), np.float64)
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         height, width, channels, outputs = kernel.shape
-        return kernel.transpose(2, 0, 1, 3).reshape(channels, height * width, outputs)
-    return kernel.reshape(1, -1, kernel.shape[-1])
+        kernel = kernel.transpose(2, 0, 1, 3)
+        return kernel.reshape((channels, height * width, outputs))
+    return kernel.reshape((1, -1, kernel.shape[-1]))
 
 
 def _ungrouped(layer: Any, grouped: Values) -> Values:
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         height, width, channels, outputs = layer.kernel.shape
-        return grouped.reshape(channels, height, width, outputs).transpose(1, 2, 0, 3)
-    return grouped.reshape(layer.kernel.shape)
+        apart = grouped.reshape((channels, height, width, outputs))
+        return np.asarray(apart.transpose(1, 2, 0, 3), np.float64)
+    return np.asarray(grouped.reshape(layer.kernel.shape), np.float64)
 
 
 def _patches(layer: Any, values: NDArray[np.float32], random: np.random.Generator) -> Values:
     """Return some of the patches that a kernel meets: (groups, patches, weights)."""
     if isinstance(layer, keras.layers.Dense):
-        return values.reshape(1, -1, values.shape[-1]).astype(np.float64)
+        return np.asarray(values.reshape((1, -1, values.shape[-1])), np.float64)
     height, width = layer.kernel_size
     if layer.padding == "same":
         up, left = (height - 1) // 2, (width - 1) // 2
@@ -146,10 +148,10 @@ def _patches(layer: Any, values: NDArray[np.float32], random: np.random.Generato
     picture, row, column = chosen.T
     shifts = [(down, across) for down in range(height) for across in range(width)]
     taken = np.stack([values[picture, row + d, column + a] for d, a in shifts], axis=1)
-    taken = taken.astype(np.float64)  # (patches, places of the kernel, channels)
+    # (patches, places of the kernel, channels)
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return taken.transpose(2, 0, 1)
-    return taken.reshape(1, len(taken), -1)
+        return np.asarray(taken.transpose(2, 0, 1), np.float64)
+    return np.asarray(taken.reshape((1, len(taken), -1)), np.float64)
 
 
 def _round_layer(layer: Any, flow: _Flow, norm: Any) -> None:
