@@ -120,7 +120,7 @@ def _grouped(layer: Any) -> Values:
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         height, width, channels, outputs = kernel.shape
         kernel = kernel.transpose(2, 0, 1, 3)
-        return kernel.reshape((channels, height * width, outputs))
+        return np.asarray(kernel.reshape((channels, height * width, outputs)), np.float64)
     return kernel.reshape((1, -1, kernel.shape[-1]))
 
 
