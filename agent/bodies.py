@@ -155,6 +155,15 @@ class LineStatus(Body):
     until: str = Field("", description="When it ends by itself; empty for never.")
 
 
+class BoardState(Body):
+    """How the board is."""
+
+    temperature_c: float | None = Field(None, description="The hottest zone; null without one.")
+    slowed_by: list[str] = Field(
+        [], description="What slows the board down just now: throttled, under_voltage, and others."
+    )
+
+
 class State(Body):
     """How the line is doing; retained, every few seconds, and stale after three of them."""
 
@@ -183,4 +192,5 @@ class State(Body):
     gate_disagrees: int = Field(
         0, description="Parts since the start that a second photo-eye saw go the wrong way."
     )
+    board: BoardState = Field(BoardState(), description="Heat and supply of the board.")
     audit: str = Field("", description="NUMBER:HASH of the audit chain's last row; empty for none.")

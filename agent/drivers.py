@@ -15,7 +15,7 @@ CAMERAS = {
     "pipe": "agent.cameras.pipe:PipeCamera",
     "replay": "agent.cameras.replay:ReplayCamera",
     "sim": "agent.cameras.sim:SimCamera",
-    "v4l2": "agent.cameras.v4l2:V4l2Camera",
+    "v4l2": "agent.cameras.apart:ApartCamera",
 }
 ENGINES = {
     "litert": "agent.engines.litert:LitertEngine",

@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.bodies import (
     Account,
+    BoardState,
     Body,
     EventMessage,
     FigureDrift,
@@ -26,6 +27,7 @@ from agent.ledger_rows import Balance, EventRow, ResultRow
 from agent.line_mode import INSPECTING, Mode
 from agent.records import VerdictKind
 from agent.tally import Latency, Snapshot
+from agent.thermal import UNKNOWN, Thermal
 from agent.trend import TrendStatus
 
 REPLAYED_AFTER_NS = 30_000_000_000
@@ -52,6 +54,7 @@ class Condition:
     trend: TrendStatus
     audit: str
     line: Mode = INSPECTING
+    thermal: Thermal = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,9 @@ def state_body(
         reject_trend=_reject_trend(condition.trend),
         line=_line(condition.line),
         gate_disagrees=snapshot.disagreements,
+        board=BoardState(
+            temperature_c=condition.thermal.hottest_c, slowed_by=list(condition.thermal.slowed_by)
+        ),
         audit=condition.audit,
     )
 

@@ -89,6 +89,7 @@ def _condition(state: State) -> tuple[Reading, ...]:
         _gauge("linewarden_broker_ready", "1 while nothing hinders publishing.", not state.broker),
         *_line(state),
         *_likeness(state),
+        *_board(state),
         _gauge("linewarden_state_time_seconds", "When this was written.", _seconds(state.at)),
         _gauge("linewarden_start_time_seconds", "When the agent started.", _seconds(state.since)),
         Reading(
@@ -111,6 +112,16 @@ def _line(state: State) -> tuple[Reading, ...]:
             "Parts since the start that a second photo-eye saw go the wrong way.",
             state.gate_disagrees,
         ),
+    )
+
+
+def _board(state: State) -> tuple[Reading, ...]:
+    board = state.board
+    slowed = _gauge("linewarden_slowed", "1 while heat or supply slows it.", bool(board.slowed_by))
+    if board.temperature_c is None:
+        return (slowed,)
+    return slowed, _gauge(
+        "linewarden_temperature_celsius", "The hottest zone.", board.temperature_c
     )
 
 

@@ -36,6 +36,7 @@ from agent.reporter import Reporter
 from agent.schedule import Timing
 from agent.supervisor import Supervisor
 from agent.tally import Tally
+from agent.thermal import read_thermal
 
 logger = logging.getLogger("linewarden.service")
 
@@ -222,6 +223,7 @@ class Service:
             trend=self._watch.trend,
             audit=self._deeds.head,
             line=self._mode.at(self._clock.now_ns()),
+            thermal=read_thermal(),
         )
 
     def _status(self) -> str:

@@ -29,6 +29,9 @@ class Thermal:
         return ", ".join(self.slowed_by)
 
 
+UNKNOWN = Thermal(None, ())
+
+
 def read_thermal(root: Path = Path("/sys")) -> Thermal:
     """Ask the kernel and, on a Raspberry Pi, the firmware. What cannot be read is left out."""
     slowed = set(_firmware_flags(root / _FIRMWARE))

@@ -31,6 +31,7 @@ from agent.messages import (
 )
 from agent.records import OutcomeCode, Part, Reason, Trigger, Verdict, VerdictKind
 from agent.tally import Tally
+from agent.thermal import Thermal
 from agent.trend import LEARNING, TrendStatus
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +143,15 @@ QUIET = Condition(
     trend=LEARNING,
     audit="",
 )
+
+
+def test_the_state_says_what_slows_the_board_down():
+    """Heat and supply, as the kernel and a Pi's firmware tell them."""
+    hot = replace(QUIET, thermal=Thermal(84.0, ("throttled", "under_voltage")))
+    body = some_state(Tally(), hot)
+    assert body.board.temperature_c == 84.0
+    assert body.board.slowed_by == ["throttled", "under_voltage"]
+    assert some_state(Tally()).board.slowed_by == []
 
 
 def some_state(tally: Tally, condition: Condition = QUIET) -> State:

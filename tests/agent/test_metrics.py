@@ -10,7 +10,15 @@ from contextlib import suppress
 
 import pytest
 
-from agent.bodies import Account, FigureDrift, ModelState, Percentiles, RejectTrend, State
+from agent.bodies import (
+    Account,
+    BoardState,
+    FigureDrift,
+    ModelState,
+    Percentiles,
+    RejectTrend,
+    State,
+)
 from agent.errors import ConfigError
 from agent.metric_readings import readings
 from agent.metrics import MetricsServer, StateCollector
@@ -116,12 +124,23 @@ def test_the_reject_rates_trend_has_a_sign():
     assert values(state())["linewarden_reject_trend", ()] == 0
 
 
+def test_a_hot_board_is_seen():
+    """Its temperature where there is a sensor, and whether it is slowed down."""
+    hot = BoardState(temperature_c=81.5, slowed_by=["throttled"])
+    found = values(state(board=hot))
+    assert found["linewarden_temperature_celsius", ()] == 81.5
+    assert found["linewarden_slowed", ()] == 1
+    plain = values(state())
+    assert ("linewarden_temperature_celsius", ()) not in plain
+    assert plain["linewarden_slowed", ()] == 0
+
+
 def test_every_number_of_the_account_has_a_metric():
     """What `state` gains must be shown as well, or be left out on purpose."""
     shown = {"at", "since", "version", "balance", "reasons", "outcomes", "parts_per_s", "backlog"}
     shown |= {"trigger_to_verdict_ms", "hand_to_gate_ms", "overhead_ms", "invoke_ms"}
     shown |= {"model", "gate", "camera", "broker", "drift", "reject_trend"}
-    shown |= {"line", "gate_disagrees"}
+    shown |= {"line", "gate_disagrees", "board"}
     # The account since the ledger was begun holds the session's; a hash is no number.
     left_out = {"session", "audit"}
     assert shown | left_out == set(State.model_fields)

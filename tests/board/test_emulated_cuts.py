@@ -187,7 +187,7 @@ class Cutter:
     def _close(self, until_ns: int) -> None:
         rows = self.board.rows()
         assert {row["model"] for row in rows} <= self.known
-        assert self.line.complaints(until_ns) == []
+        self.line.assert_agreed(until_ns)
         ledger = fetched(self.board, "ledger", self.folder)
         assert verify_folder(ledger, []).sound
         with sqlite3.connect(ledger / "ledger.sqlite") as database:

@@ -122,4 +122,4 @@ def test_a_board_in_a_plant(line):
     _the_network_cable_is_pulled_and_put_back(line)
     _a_clock_of_1970_changes_nothing(line)
     _a_disk_that_goes_read_only_rejects(line)
-    assert line.complaints(line.stop()) == []
+    line.assert_agreed(line.stop())

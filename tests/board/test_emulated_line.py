@@ -78,7 +78,7 @@ def test_a_line_on_the_board_from_camera_to_plant(line, figure):
     until_ns = _comes_back_by_itself_after_a_power_cut(line, figure)
     rows = line.board.rows()
     figure("line_parts", {kind: sum(r["verdict"] == kind for r in rows) for kind in KINDS})
-    assert line.complaints(until_ns) == []
+    line.assert_agreed(until_ns)
 
 
 KINDS = ("PASS", "REJECT", "RECHECK", "UNINSPECTED")

@@ -44,7 +44,7 @@ def test_an_upgrade_keeps_what_the_line_has(made, disk, newer, tmp_path, mosquit
         assert board.run("dpkg-query -W -f='${Version}' linewarden").endswith("+next")
         assert (board.run(kept), _state(board)) == (before, state)
         assert len(board.rows()) > rows
-        assert line.complaints(line.stop()) == []
+        line.assert_agreed(line.stop())
 
 
 def _state(board):

@@ -65,15 +65,23 @@ class Line:
         wait_for(lambda: time.monotonic_ns() > until_ns + DELAY_NS, "the last part")
         return until_ns
 
+    def assert_agreed(self, until_ns: int) -> None:
+        """Fail with every disagreement of the four accounts."""
+        found = self.complaints(until_ns)
+        assert not found, "\n".join(found)
+
     def complaints(self, until_ns: int) -> list[str]:
         """Hold belt, wire, ledger and subscriber together, for parts that came before a moment."""
         parts = self.gate.parts()
         counted = [part for part in parts if part.at_gate_ns - DELAY_NS < until_ns]
-        later = {(part.boot, part.part) for part in parts} - {(p.boot, p.part) for p in counted}
-        rows = [row for row in self.board.rows() if (row["boot"], row["gate_part"]) not in later]
+        last: dict[int, int] = {}
+        for part in counted:
+            last[part.boot] = max(last.get(part.boot, 0), part.part or 0)
+        rows = [r for r in self.board.rows() if r["gate_part"] <= last.get(r["boot"], 2**32)]
         known = {row["seq"] for row in rows}
         results = [body for body in self.heard.bodies if body["seq"] in known]
-        wire = permissions(b"".join(self.said)) - later
+        sent = permissions(b"".join(self.said))
+        wire = {(boot, part) for boot, part in sent if part <= last.get(boot, 2**32)}
         return disagreements(counted, wire, rows, results)
 
 

@@ -29,13 +29,13 @@ PATIENCE_S = float(os.environ.get("LINEWARDEN_BOARD_PATIENCE_S", "600"))
 WIDTH, HEIGHT = 640, 480
 TIMING = {
     "delay_ms": 12000.0,
-    "guard_ms": 500.0,
+    "guard_ms": 1000.0,
     "command_ms": 2000.0,
     "frame_within_ms": 1500.0,
     "frame_arrives_ms": 4000.0,
-    "min_pitch_ms": 1500.0,
+    "min_pitch_ms": 2500.0,
 }
-RATE = 0.4  # parts per second
+RATE = 0.3  # parts per second
 LEDGER = "/var/lib/linewarden/ledger"
 SPEC = InputSpec(height=32, width=32, frame_height=HEIGHT, frame_width=WIDTH)
 HALVES = Thresholds(reject_at=0.5, recheck_at=0.5, chosen="for the tests")
