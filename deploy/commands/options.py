@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="The line's configuration [/etc/linewarden/agent.toml]."
+        "--config",
+        metavar="FILE",
+        help="The line's configuration.",
+        show_default="/etc/linewarden/agent.toml",
     ),
 ]
 SlotsOption = Annotated[
