@@ -7,9 +7,11 @@
 #   make lint                     formatter, linter, types, import rules
 #   make bench                    what is measured (ratios; absolute times of this machine)
 #   make reproduce                train and export the bundles of examples/ anew
+#   make soak                     the full figures of docs/faults.md, in pieces that go on where they were (hours)
 #   make deb                      the Debian package in dist/; ARCH=arm64 for a Raspberry Pi or Jetson
 #   make boot-test                the package under a real systemd (root; systemd-container, mmdebstrap)
 #   make board                    the package on an emulated board (root; slow); ARGS='-k line' picks
+#   make arm-check                the arm64 package's answers under qemu-user (root; slow)
 #   make wheels                   a folder to install from offline, with install.sh
 #   make lock                     write the lock files of requirements/ anew
 
@@ -25,7 +27,7 @@ DEMO_ENV = .venv-demo
 ENV = .venv
 DEB_PYTHON ?= $(ENV)/bin/python
 
-.PHONY: demo test lint bench reproduce deb wheels boot-test board lock clean env demo-env packages
+.PHONY: demo test lint bench reproduce deb wheels boot-test board arm-check soak lock clean env demo-env packages
 
 demo: demo-env
 	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -41,6 +43,9 @@ lint: env
 
 bench: env
 	$(ENV)/bin/python tests/bench/run_all.py $(ARGS)
+
+soak: env
+	$(ENV)/bin/python scripts/soak.py run $(ARGS)
 
 reproduce: env
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" scripts/reproduce.sh "$(CASTING)" "$(WEIGHTS)" "$(EFFICIENTNET)"
@@ -63,6 +68,11 @@ build/rootfs/etc:
 # qemu without KVM. LINEWARDEN_BOARD_CUTS=30 takes the nightly number of power cuts.
 board: deb
 	PYTHON=$(ENV)/bin/python scripts/test_board.sh $(ARGS)
+
+# The arm64 package under user-mode emulation: the same answers to golden frames as here.
+arm-check: env
+	PYTHON="$(DEB_PYTHON)" UV=$(ENV)/bin/uv scripts/arm_tree.sh
+	$(ENV)/bin/pytest tests/board/test_emulated_arm.py $(ARGS)
 
 wheels: env
 	PYTHON="$(DEB_PYTHON)" UV=$(ENV)/bin/uv scripts/build_wheels.sh dist/linewarden-wheels

@@ -42,7 +42,9 @@ def judged(state: RowState, kind: VerdictKind, reason: Reason) -> RowState | Non
     """
     if (state.verdict, state.reason) == (kind, reason):
         return state
-    taken_back = kind is VerdictKind.UNINSPECTED and state.verdict is not VerdictKind.UNINSPECTED
+    # `restart` takes nothing back: it has only heard the trigger again.
+    judged_before = state.verdict is not VerdictKind.UNINSPECTED and reason is not Reason.RESTART
+    taken_back = kind is VerdictKind.UNINSPECTED and judged_before
     if state.complete or not (state.reason is Reason.PENDING or taken_back):
         return None
     return _settled(replace(state, verdict=kind, reason=reason))

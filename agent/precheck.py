@@ -28,6 +28,8 @@ def find_faults(config: Config) -> list[str]:
     for key, text in (
         ("mqtt.password_file", config.mqtt.password_file),
         ("mqtt.ca_file", config.mqtt.ca_file),
+        ("mqtt.cert_file", config.mqtt.cert_file),
+        ("mqtt.key_file", config.mqtt.key_file),
     ):
         if text and not os.access(text, os.R_OK):
             faults.append(f"{key}: {text} cannot be read")

@@ -70,7 +70,7 @@ def read_container(data: bytes, allowed: Callable[[str], bool]) -> dict[str, byt
     for entry in listed:
         _check_name(entry.name, allowed, contents)
         if entry.offset != position:
-            raise ArchiveError(f"the bundle has stray bytes before {entry.name}")
+            raise ArchiveError(f"the bundle has stray bytes before {entry.name!r}")
         content, position = _read_entry(data, entry, directory_at)
         contents[entry.name] = content
     # Whatever is left to tell apart (dates, versions, gaps) must be as it is written here.
@@ -123,17 +123,17 @@ def _read_entry(data: bytes, entry: _Listed, limit: int) -> tuple[bytes, int]:
     magic, version, flags, method = fields[:4]
     crc, size, real_size, name_size, extra = fields[6:]
     if magic != _LOCAL_MAGIC or (version, flags, method, extra) != (_VERSION, 0, 0, 0):
-        raise ArchiveError(f"the header of {entry.name} is damaged")
+        raise ArchiveError(f"the header of {entry.name!r} is damaged")
     name_at = entry.offset + _LOCAL.size
     start = name_at + name_size
     stated = (_name(data, name_at, name_size), crc, size, real_size)
     if stated != (entry.name, entry.crc, entry.size, entry.size):
-        raise ArchiveError(f"header and directory disagree about {entry.name}")
+        raise ArchiveError(f"header and directory disagree about {entry.name!r}")
     if start + size > limit:
-        raise ArchiveError(f"{entry.name} reaches beyond the bundle's contents")
+        raise ArchiveError(f"{entry.name!r} reaches beyond the bundle's contents")
     content = data[start : start + size]
     if zlib.crc32(content) != crc:
-        raise ArchiveError(f"{entry.name} is damaged: its checksum is wrong")
+        raise ArchiveError(f"{entry.name!r} is damaged: its checksum is wrong")
     return content, start + size
 
 

@@ -183,7 +183,9 @@ class GateLane(Lane):
         for part in committed.parts:
             self._gate.recorded(part.trigger)
         for outcome in committed.outcomes:
-            self._gate.recorded(outcome)
+            # What nobody has reported must not be confirmed: its report may still come.
+            if outcome.code is not OutcomeCode.UNKNOWN:
+                self._gate.recorded(outcome)
 
     def _release(self, verdict: Verdict) -> None:
         trigger = verdict.part.trigger

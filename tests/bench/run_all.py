@@ -15,6 +15,8 @@ SHORT = {
 FULL = {
     "bench_virtual_line.py": ["--parts", "1000000"],
     "bench_line.py": ["--seconds", "600"],
+    "bench_load.py": ["--seconds", "600"],
+    "bench_outage.py": ["--rows", "864000"],
 }
 
 

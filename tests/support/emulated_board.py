@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ROOT.parent / "shared" / "tools" / "board"
 # An emulated processor is 10 to 1000 times slower, and unevenly so: nothing here is about speed.
 PATIENCE_S = float(os.environ.get("LINEWARDEN_BOARD_PATIENCE_S", "600"))
-WIDTH, HEIGHT = 640, 480
+# Small ones: vivid paints every picture on the emulated processor.
+WIDTH, HEIGHT = 320, 180
 TIMING = {
     "delay_ms": 12000.0,
     "guard_ms": 1000.0,
