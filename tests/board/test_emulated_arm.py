@@ -46,7 +46,10 @@ def place():
     folder.mkdir()
     for path in (SCRIPT, *BUNDLES):
         shutil.copy(path, folder / path.name)
+    # XNNPACK reads the processor's name there.
+    subprocess.run(["mount", "-t", "proc", "proc", str(TREE / "proc")], check=True)
     yield folder
+    subprocess.run(["umount", str(TREE / "proc")], check=True)
     shutil.rmtree(folder)
 
 
@@ -63,7 +66,7 @@ def test_an_arm_board_gives_the_same_answers(here, place, processor, figure):
     from bundle.archive import open_archive
 
     inside = [f"/root/golden/{path.name}" for path in (SCRIPT, *BUNDLES)]
-    env = {"PATH": "/usr/bin:/bin", "QEMU_CPU": processor, "LANG": "C.UTF-8"}
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "QEMU_CPU": processor, "LANG": "C.UTF-8"}
     there = _answers(["chroot", str(TREE), "/opt/linewarden/bin/python", *inside], env)
     assert (here["machine"], there["machine"]) == ("x86_64", "aarch64")
     furthest = 0.0
@@ -79,7 +82,7 @@ def test_an_arm_board_gives_the_same_answers(here, place, processor, figure):
 
 def test_the_package_says_on_arm_what_is_next():
     """The commands start on aarch64."""
-    env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
     words = ["chroot", str(TREE), "/usr/bin/linewarden", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=env, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
