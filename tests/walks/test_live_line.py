@@ -102,7 +102,7 @@ def test_kill_9_in_mid_run_loses_and_doubles_nothing(tmp_path):
     assert sum(counts.values()) == 160
     assert counts["UNINSPECTED"] >= 2
     assert {row["reason"] for row in rows if row["verdict"] == "UNINSPECTED"} <= {
-        "restart", "not_ready", "gate", "late", "no_frame", "camera_lost",
+        "restart", "not_ready", "gate", "late", "no_frame", "camera_lost", "overload",
     }  # fmt: skip
     assert len({row["seq"] for row in rows}) == len(rows)
 
