@@ -14,12 +14,12 @@ from relay_rig import RELAY_TIMING, ROOMY_TIMING, RecordingPort, section_for
 from agent import config, config_gate
 from agent.config_trigger import IntervalTrigger as IntervalSection
 from agent.drivers import GATES, open_gate
+from agent.errors import GateError
 from agent.gates.bookings import Pace
 from agent.gates.host_timed import HostTimedGate
 from agent.gates.lcus import LcusRelay
 from agent.gates.line import LineRelay
 from agent.gates.modbus import ModbusRelay
-from agent.gates.port import PortLostError
 from agent.ports import Gate
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
 from agent.triggers.interval import IntervalTrigger
@@ -80,7 +80,7 @@ def opens(gate: Gate):
     """Open the gate, and tell whether that went well."""
     try:
         gate.open()
-    except PortLostError:
+    except GateError:
         return False
     return True
 
