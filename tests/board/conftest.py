@@ -25,7 +25,8 @@ def made() -> Path:
         pytest.skip("skipped: needs ../shared/tools/board")
     if not DEB or not (IMAGE / "rootfs.ext4").exists():
         pytest.skip("needs the package and the image: make board")
-    digest = hashlib.sha256(Path(DEB).read_bytes() + (IMAGE / "build.json").read_bytes())
+    sources = (Path(DEB), IMAGE / "build.json", ROOT / "tests" / "support" / "emulated_board.py")
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
     folder = PLACE / f"installed-{digest.hexdigest()[:16]}"
     if not (folder / "facts.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
