@@ -86,17 +86,50 @@ def _stream(network: Any, group: ChannelGroup, channels: ChannelMap) -> _Stretch
 
 
 def _rectified(norm: Any) -> _Stretch | None:
-    """Return the stretch from a batch norm through a ReLU to the one layer that reads it."""
+    """Return the stretch from a batch norm through a ReLU to all that read it."""
     relu = _next(norm) if isinstance(norm, _NORM) else None
     if not isinstance(relu, keras.layers.ReLU) or relu.negative_slope or relu.threshold:
         return None
-    reader = _next(relu)
-    while isinstance(reader, _PASSING):
-        reader = _next(reader)
-    if not (_reads_all(reader) or isinstance(reader, keras.layers.DepthwiseConv2D)):
+    readers = _readers(relu)
+    if readers is None:
         return None
     top = relu.max_value
-    return _Stretch((norm.name,), (relu.name,), (reader.name,), top and _HEADROOM * float(top))
+    return _Stretch((norm.name,), (relu.name,), readers, top and _HEADROOM * float(top))
+
+
+def _readers(relu: Any) -> tuple[str, ...] | None:
+    """Return the layers that read what a ReLU gives; None where one would notice the change.
+
+    A gate (squeeze-excite) is passed on both of its ways: its pooled half is read by the layer that
+    squeezes, and the product is as loud as the channel that was gated.
+    """
+    reached, readers, products, waiting = [relu], [], [], [relu]
+    while waiting:
+        for layer in _following(waiting.pop()):
+            if _reads_all(layer) or isinstance(layer, keras.layers.DepthwiseConv2D):
+                readers.append(layer.name)
+            elif isinstance(layer, (*_PASSING, keras.layers.Multiply)) or _keeps_channels(layer):
+                if isinstance(layer, keras.layers.Multiply):
+                    products.append(layer)
+                reached.append(layer)
+                waiting.append(layer)
+            else:
+                return None
+    for product in products:
+        if sum(_maker(tensor) in reached for tensor in product.input) != 1:
+            return None
+    return tuple(dict.fromkeys(readers)) or None
+
+
+def _keeps_channels(layer: Any) -> bool:
+    """Tell whether a layer gives the same channels in another shape, each with its places."""
+    return (
+        isinstance(layer, keras.layers.Reshape) and layer.input.shape[-1] == layer.output.shape[-1]
+    )
+
+
+def _maker(tensor: Any) -> Any:
+    return tensor._keras_history.operation  # noqa: SLF001 (no other way)
 
 
 def _is_sum(layer: Any) -> bool:
@@ -113,8 +146,12 @@ def _reads_all(layer: Any) -> bool:
 
 def _next(layer: Any) -> Any:
     """Return the layer that alone takes what a layer gives; None where there are several."""
-    following = [node.operation for node in layer._outbound_nodes]  # noqa: SLF001 (no other way)
+    following = _following(layer)
     return following[0] if len(following) == 1 else None
+
+
+def _following(layer: Any) -> list[Any]:
+    return [node.operation for node in layer._outbound_nodes]  # noqa: SLF001 (no other way)
 
 
 def _holding(group: ChannelGroup, channels: ChannelMap) -> list[str]:

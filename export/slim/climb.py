@@ -17,7 +17,7 @@ from training.run_folder import Record, RunFolder
 STATE, WORK, COSTS = "state.json", "work.keras", "latency.json"
 FRONT, STEPS, LOG = "front.json", "slim.json", "slim.log"
 
-Kind = Literal["cut", "recover", "distil", "finish"]
+Kind = Literal["plain", "relearn", "cut", "recover", "distil", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class SlimFacts(Record):
     steps: tuple[StepFigures, ...]
 
 
-def list_tasks(ladder: Ladder) -> tuple[Task, ...]:
-    """Return everything that is to be done, in its order."""
-    tasks = []
+def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
+    """Return everything that is to be done, in its order; a network with swish loses that first."""
+    tasks = [Task(0, "plain"), Task(0, "relearn")] if swish else []
     for place, rung in enumerate(ladder.rungs):
         for cut in range(1, rung.cuts + 1):
             tasks.append(Task(place, "cut", cut / rung.cuts))

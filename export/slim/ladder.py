@@ -28,13 +28,14 @@ class Rung:
 class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
-    The climb is kept in the folder `folder` of the run. `pictures` is how many an epoch has,
-    `judged` how many batches rate the channels. `timed` says whether each group of channels is
-    measured; False: costs follow from the work alone.
+    `relearn` is for a network that lost its swish. The climb is kept in the folder `folder` of the
+    run. `pictures` is how many an epoch has, `judged` how many batches rate the channels. `timed`
+    says whether each group of channels is measured; False: costs follow from the work alone.
     """
 
     folder: str
     rungs: tuple[Rung, ...]
+    relearn: Lesson
     recover: Lesson
     distil: Lesson
     pictures: int
@@ -52,6 +53,7 @@ FULL = Ladder(
         Rung(160, 0.20),
         Rung(128, 0.11),
     ),
+    relearn=Lesson("relearn without swish", epochs=3, learning_rate=1e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=4, learning_rate=4e-4),
     pictures=1600,
@@ -61,6 +63,7 @@ FULL = Ladder(
 QUICK = Ladder(
     folder="slim-quick",
     rungs=(Rung(64, 0.7),),
+    relearn=Lesson("relearn without swish", epochs=1, learning_rate=1e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=1, learning_rate=3e-4),
     pictures=64,

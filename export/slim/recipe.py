@@ -25,6 +25,7 @@ from export.slim.latency_table import (
     timing_model,
 )
 from export.slim.layer_costs import Costs, rebase
+from export.slim.plain import has_swish, without_swish
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.steps import Steps
 from training.backend import start_backend
@@ -46,7 +47,7 @@ class _Climb:
     job: Job
     ladder: Ladder
     teacher: Any
-    teacher_int8: bytes
+    whole_int8: bytes  # all channels, but as the rungs are without swish: what their time is set by
     costs: Costs
     steps: Steps
     now_ns: Now
@@ -69,16 +70,19 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     """
     start_backend()
     source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
-    tasks, state = list_tasks(ladder), folder.read_state()
+    state = folder.read_state()
     folder.refuse_other(state, ladder)
     state = state.model_copy(update={"rungs": tuple(rung.name for rung in ladder.rungs)})
+    folder.path.mkdir(exist_ok=True)
+    teacher = load_network(source.model_path, folder.log)
+    swish = has_swish(teacher)
+    tasks = list_tasks(ladder, swish=swish)
     if state.tasks >= len(tasks):
         return read_front(folder.front)
     job = read_job(data, source)
-    folder.path.mkdir(exist_ok=True)
-    teacher = load_network(source.model_path, folder.log)
-    costs = _costs(folder, teacher, job, ladder, steps, now_ns)
-    int8 = timing_model(teacher, job.spec, folder.log)
+    whole = without_swish(teacher) if swish else teacher
+    costs = _costs(folder, whole, job, ladder, steps, now_ns)
+    int8 = timing_model(whole, job.spec, folder.log)
     climb = _Climb(source, folder, job, ladder, teacher, int8, costs, steps, now_ns)
     network = load_network(folder.work, folder.log) if folder.work.exists() else teacher
     for task in tasks[state.tasks :]:
@@ -113,7 +117,9 @@ def _costs(
 
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
     """Do one task and keep what it gave."""
-    if task.kind == "cut":
+    if task.kind == "plain":
+        network = without_swish(network)
+    elif task.kind == "cut":
         network, figures = _cut(climb, task, network, state)
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     elif task.kind == "finish":
@@ -121,7 +127,8 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
     else:
         network, state = _teach(climb, task, network, state)
         rung = climb.rung(task)
-        figures = _figures(climb, f"{rung.name}, {task.kind}", network, climb.job_at(rung))
+        name = "without swish" if task.kind == "relearn" else f"{rung.name}, {task.kind}"
+        figures = _figures(climb, name, network, climb.job_at(rung))
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
     climb.folder.keep(state, network)
@@ -174,7 +181,7 @@ def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
 
     The machine may be busier now than it was then: only the ratio of two that run in turn holds.
     """
-    models = (climb.teacher_int8, timing_model(network, job.spec, climb.folder.log))
+    models = (climb.whole_int8, timing_model(network, job.spec, climb.folder.log))
     full_ms, ours_ms = measure_in_turn(models, climb.now_ns)
     return climb.costs.base_ms * ours_ms / full_ms
 

@@ -15,7 +15,7 @@ from export.channels.rules import carries_weights, opens_channels
 from export.errors import SlimError
 from export.slim.resize import resize_config
 
-__all__ = ["Keep", "keep_channels", "mask_channels", "widths_of", "with_input"]
+__all__ = ["Keep", "keep_channels", "mask_channels", "rebuild", "widths_of", "with_input"]
 
 Places = NDArray[np.int64]
 Values = list[NDArray[Any]]
@@ -37,7 +37,7 @@ def keep_channels(model: Any, keep: Keep) -> Any:
     config = read_config(model)
     for entry in config["layers"]:
         _narrow(entry, channels, keep)
-    smaller = _rebuild(model, config)
+    smaller = rebuild(model, config)
 
     def cut(layer: Any) -> Values:
         made, read = (_places(side, layer.name, keep) for side in (channels.made, channels.read))
@@ -54,7 +54,7 @@ def mask_channels(model: Any, keep: Keep) -> Any:
     """
     channels = map_channels(model)
     _check_keep(channels, keep)
-    masked = _rebuild(model, read_config(model))
+    masked = rebuild(model, read_config(model))
 
     def blank(layer: Any) -> Values:
         kept = _places(channels.made, layer.name, keep)
@@ -71,7 +71,7 @@ def with_input(model: Any, height: int, width: int) -> Any:
     """
     config = read_config(model)
     try:
-        resized = resize_config(config, height, width, lambda changed: _rebuild(model, changed))
+        resized = resize_config(config, height, width, lambda changed: rebuild(model, changed))
     except (ValueError, TypeError) as error:
         raise SlimError(
             f"{model.name} cannot take pictures of {height} x {width}: {str(error)[:200]}"
@@ -117,7 +117,7 @@ def _narrow(entry: dict[str, Any], channels: ChannelMap, keep: Keep) -> None:
         options["target_shape"] = (*target[:-1], len(made))
 
 
-def _rebuild(model: Any, config: Mapping[str, Any]) -> Any:
+def rebuild(model: Any, config: Mapping[str, Any]) -> Any:
     """Return a model of the configuration, with weights of its own."""
     # Layers would be built for the shapes they had; without these they take those that come.
     layers = [

@@ -33,6 +33,7 @@ SPEC = InputSpec(height=64, width=64, frame_height=40, frame_width=40)
 LADDER = Ladder(
     folder="slim",
     rungs=(Rung(64, 0.75), Rung(32, 0.5)),
+    relearn=Lesson("relearn", epochs=1, learning_rate=3e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=3e-3, norms=True),
     distil=Lesson("distil", epochs=2, learning_rate=1e-3),
     pictures=48,
@@ -72,7 +73,7 @@ def draw_data(root):
                 cv2.imwrite(str(folder / f"{number:03d}.png"), frame)
 
 
-def build_network():
+def build_network(activation="relu"):
     """Build a network whose time lies in its convolutions, so that narrower is faster."""
     keras.utils.set_random_seed(2)
     layers = keras.layers
@@ -83,17 +84,18 @@ def build_network():
             64, 3, strides=strides, padding="same", use_bias=False, name=f"{name}_conv"
         )(flow)
         flow = layers.BatchNormalization(name=f"{name}_norm")(flow)
-        flow = layers.ReLU(name=f"{name}_relu")(flow)
+        relu = activation == "relu"
+        flow = (layers.ReLU() if relu else layers.Activation(activation))(flow)
     flow = layers.GlobalAveragePooling2D(name="head_pooling")(flow)
     return keras.Model(pictures, layers.Dense(2, name="head_logits")(flow), name="small")
 
 
-def make_run(root):
+def make_run(root, activation="relu"):
     """Return data and run folder of a network that has learned the drawn pictures a little."""
     data, run = root / "data", RunFolder(root / "run")
     draw_data(data)
     index = read_index(data, "train")
-    network = build_network()
+    network = build_network(activation)
     frames = np.stack([cv2.imread(str(data / one.name), 0) for one in index.pictures])
     pictures = np.stack([cv2.resize(one, (64, 64)) for one in frames])[..., np.newaxis]
     truths = np.array([index.labels.index(one.label) for one in index.pictures])
@@ -220,3 +222,22 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
     assert way.rows[0].disagreements.count == 0
     assert all(set(row.p50_ms) == {"1", "2", "4"} for row in way.rows)
     assert exported.manifest.recipe == "pruned-int8"
+
+
+def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
+    """It learns anew without, cut off in the middle or not, and every rung is without."""
+    from export.slim.recipe import make_slim
+
+    data, run = make_run(tmp_path, "silu")
+    ladder = replace(LADDER, rungs=LADDER.rungs[:1], distil=replace(LADDER.distil, epochs=1))
+    with pytest.raises(KeyboardInterrupt):
+        make_slim(run, data, ladder, Steps(4), time.perf_counter_ns)
+    front = make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
+    (point,) = front.points
+    facts = read_facts(RunFolder((run / "slim" / point.model).parent))
+    wanted = ["without swish", "64-at-75, cut", "64-at-75, recover", "64-at-75, distil"]
+    assert [one.step for one in facts.steps] == wanted
+    network = keras.models.load_model(run / "slim" / point.model, compile=False)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds.count("ReLU") == 3
+    assert "Activation" not in kinds

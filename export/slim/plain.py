@@ -1,0 +1,47 @@
+"""Puts ReLU in the place of swish: a form that int8 can carry, once it has learned anew.
+
+Swish costs an int8 model two more passes over each tensor, and it is not homogeneous: channels a
+hundred times louder than others cannot be made equal (see `export/equalise.py`), so that one scale
+for all of them leaves the quiet ones with nothing. EfficientNet-Lite goes the same way. The swish
+of a squeeze stays: it is of a handful of numbers, and a ReLU there may never wake up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from export.channels.nodes import read_config
+from export.slim.surgery import rebuild
+
+_SWISH = frozenset({"silu", "swish"})
+
+
+def has_swish(model: Any) -> bool:
+    """Tell whether feature maps of the network pass a swish. Raises SlimError."""
+    return any(_is_swish(entry) for entry in read_config(model)["layers"])
+
+
+def without_swish(model: Any) -> Any:
+    """Return the network with ReLU for swish and the same weights; it must be taught anew.
+
+    Raises SlimError.
+    """
+    config = read_config(model)
+    layers = [_plain(entry) if _is_swish(entry) else entry for entry in config["layers"]]
+    plain = rebuild(model, {**config, "layers": layers})
+    for layer in model.layers:
+        plain.get_layer(layer.name).set_weights(layer.get_weights())
+    return plain
+
+
+def _is_swish(entry: Mapping[str, Any]) -> bool:
+    return entry["class_name"] == "Activation" and entry["config"]["activation"] in _SWISH
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    options = entry["config"]
+    relu = keras.layers.ReLU(name=options["name"], dtype=options["dtype"])
+    return {**entry, "class_name": "ReLU", "config": relu.get_config()}
