@@ -10,6 +10,7 @@
 #   make soak                     the full figures of docs/faults.md, in pieces that go on where they were (hours)
 #   make deb                      the Debian package in dist/; ARCH=arm64 for a Raspberry Pi or Jetson
 #   make boot-test                the package under a real systemd (root; systemd-container, mmdebstrap)
+#   make fleet-test               the roll-out by Ansible over ssh to two booted boards (root; as boot-test)
 #   make board                    the package on an emulated board (root; slow); ARGS='-k line' picks
 #   make arm-check                the arm64 package's answers under qemu-user (root; slow)
 #   make wheels                   a folder to install from offline, with install.sh
@@ -27,7 +28,7 @@ DEMO_ENV = .venv-demo
 ENV = .venv
 DEB_PYTHON ?= $(ENV)/bin/python
 
-.PHONY: demo test lint bench reproduce deb wheels boot-test board arm-check soak lock clean env demo-env packages
+.PHONY: demo test lint bench reproduce deb wheels boot-test fleet-test board arm-check soak lock clean env demo-env packages
 
 demo: demo-env
 	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -57,13 +58,19 @@ deb: env
 boot-test: deb build/rootfs/etc
 	LINEWARDEN_ROOTFS="$(CURDIR)/build/rootfs" LINEWARDEN_DEB="$$(ls -t "$(CURDIR)"/dist/linewarden_*_$$(dpkg --print-architecture).deb | head -1)" \
 	    $(ENV)/bin/pytest tests/systemd/test_booted_system.py $(ARGS)
+	cat out/boot-test/figures.json
+
+# Two boards as they leave the plant: bare, but for sshd and a user who may sudo.
+fleet-test: deb build/fleet-rootfs/etc
+	scripts/debian_packages.sh ansible-core openssh-client
+	LINEWARDEN_FLEET_ROOTFS="$(CURDIR)/build/fleet-rootfs" LINEWARDEN_DEB="$$(ls -t "$(CURDIR)"/dist/linewarden_*_$$(dpkg --print-architecture).deb | head -1)" \
+	    $(ENV)/bin/pytest tests/deploy/test_fleet.py $(ARGS)
 
 build/rootfs/etc:
-	scripts/debian_packages.sh systemd-container mmdebstrap
-	mkdir -p build && rm -rf build/rootfs
-	mmdebstrap --mode=root --variant=minbase --aptopt='APT::Install-Recommends "false"' \
-	    --aptopt='Acquire::Check-Valid-Until "false"' --include=systemd,systemd-sysv,udev,dbus,python3,procps \
-	    bookworm build/rootfs.new /etc/apt/sources.list.d/debian.sources && mv build/rootfs.new build/rootfs
+	scripts/make_rootfs.sh build/rootfs
+
+build/fleet-rootfs/etc:
+	scripts/make_rootfs.sh build/fleet-rootfs openssh-server sudo python3-apt
 
 # qemu without KVM. LINEWARDEN_BOARD_CUTS=30 takes the nightly number of power cuts.
 board: deb

@@ -34,6 +34,7 @@ class Deed(str, Enum):
     BYPASSED = "bypassed"
     LATCHED = "latched"  # the line by its own gate, which did not do what it was told
     RESUMED = "resumed"
+    TRUST = "trust"  # the keys whose models are taken
     THRESHOLD = "threshold"
     MODEL = "model"
     FLASHED = "flashed"  # a new model, which judges on probation

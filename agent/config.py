@@ -11,8 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from agent.config_base import PathText, Section, TopicLevel
 from agent.config_bypass import Bypass
 from agent.config_camera import CameraSection, ReplayCamera, frame_size
+from agent.config_encoder import with_shortest_times
 from agent.config_faults import first_fault
-from agent.config_gate import GateSection, RelaySection, SimGate
+from agent.config_gate import ControllerGate, GateSection, RelaySection, SimGate
 from agent.config_metrics import Metrics
 from agent.config_model import Model, Probation
 from agent.config_quality import Quality
@@ -158,6 +159,16 @@ class Config(Section):
     metrics: Metrics = Metrics()
     quality: Quality = Quality()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _timed(cls, data: Any) -> Any:
+        return with_shortest_times(data, Timing().model_dump())
+
+    @property
+    def by_place(self) -> bool:
+        """Whether the gate's windows are places of the belt, and [timing] the shortest times."""
+        return isinstance(self.gate, ControllerGate) and self.gate.by_place
+
     @model_validator(mode="after")
     def _gate_fits(self) -> Config:
         gate, timing = self.gate, self.timing
@@ -170,7 +181,7 @@ class Config(Section):
                 f"gate.debounce_ms {gate.debounce_ms:g} is longer than timing.min_pitch_ms "
                 f"{timing.min_pitch_ms:g}: two parts would count as one"
             )
-        elif clash := gate.clash(min_pitch_ms=timing.min_pitch_ms):
+        elif clash := gate.clash(min_pitch_ms=timing.min_pitch_ms, guard_ms=timing.guard_ms):
             raise ValueError(clash)
         return self
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.config_base import PathText, Section
+from agent.config_encoder import EncodedGate
 
 Wiring = Literal["energise_to_pass", "energise_to_reject"]
 
@@ -32,8 +33,9 @@ class VerifiedGate(Section):
         """Whether a disagreement stops all passing."""
         return self.on_disagreement == "latch"
 
-    def clash(self, *, min_pitch_ms: float) -> str:
+    def clash(self, *, min_pitch_ms: float, guard_ms: float) -> str:
         """Return why the second photo-eye cannot tell the parts apart; empty when it can."""
+        del guard_ms
         if self.second_eye == "none":
             return ""
         if 2 * self.second_eye_guard_ms > min_pitch_ms:
@@ -44,7 +46,7 @@ class VerifiedGate(Section):
         return ""
 
 
-class ControllerGate(VerifiedGate):
+class ControllerGate(VerifiedGate, EncodedGate):
     """The gate controller on a serial port, speaking the framed protocol."""
 
     driver: Literal["controller"]
@@ -54,6 +56,17 @@ class ControllerGate(VerifiedGate):
         "energise_to_pass", description="What the powered output does to a part."
     )
     debounce_ms: float = Field(3.0, ge=0, le=1000, description="Edges closer than this are one.")
+
+    def clash(self, *, min_pitch_ms: float, guard_ms: float) -> str:
+        """Return why photo-eye and encoder cannot do what they are to do; empty when they can."""
+        if self.by_place and self.second_eye != "none":
+            return (
+                "gate.second_eye looks for parts by time, and with gate.delay_ticks the belt may "
+                "stand between gate and second photo-eye: take one of the two out"
+            )
+        return self.speed_clash(guard_ms=guard_ms) or super().clash(
+            min_pitch_ms=min_pitch_ms, guard_ms=guard_ms
+        )
 
 
 class SimGate(VerifiedGate):

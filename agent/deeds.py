@@ -47,6 +47,13 @@ class Deeds:
         self._note_change(Deed.MODEL, "the model", title, {"sha256": digest})
         self._note_change(Deed.THRESHOLD, "the threshold", _thresholds_text(manifest.thresholds))
 
+    def note_trust(self, text: str, digest: str) -> bool:
+        """Note whom this device trusts where the chain told another `digest` last; True if so."""
+        if self._last_detail(Deed.TRUST).get("sha256") == digest:
+            return False
+        self.note(Deed.TRUST, text, {"sha256": digest})
+        return True
+
     def _note_change(
         self, deed: Deed, what: str, now: str, more: Mapping[str, str] | None = None
     ) -> None:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, replace
 
 from agent.records import OutcomeCode, Reason, VerdictKind
 
-# What the host makes of a PASS when the controller did not let the part through.
+# What the host makes of a PASS when the controller did not let the part through: both sides always
+# say the same of a part.
 TAKEN_BACK = {
     OutcomeCode.LATE_REFUSED: Reason.LATE,
     OutcomeCode.TOO_CLOSE: Reason.TOO_CLOSE,
     OutcomeCode.NO_HEARTBEAT: Reason.GATE,
     OutcomeCode.FAULT: Reason.GATE,
     OutcomeCode.REJECTED: Reason.GATE,
+    OutcomeCode.BELT_STOP: Reason.BELT_STOP,
+    OutcomeCode.BELT_SPEED: Reason.BELT_SPEED,
+    OutcomeCode.BELT_BACK: Reason.BELT_BACK,
 }
 
 # The same part reported twice by its controller lies this close together in the host's time; a

@@ -27,6 +27,7 @@ from agent.slot import ActiveModel
 from agent.slot_keeper import SlotKeeper
 from agent.slot_news import News, news_of, same_model
 from agent.slot_watch import SlotWatch
+from agent.trust_watch import TrustWatch
 from bundle import judging
 from bundle.slot_state import Installed, SlotState
 
@@ -61,6 +62,7 @@ class Models(Lane):
         self._slots = SlotWatch(config.model, clock) if config.model.slots else None
         self._keeper = SlotKeeper(self._slots, tell, clock) if self._slots else None
         self._file = JudgingFile(self._slots.folder, clock) if self._slots else None
+        self._trust = TrustWatch(config.model.trust_folder, deeds, tell, clock)
         self._state: SlotState | None = None
         self._seat = Seat(came_round_ns, clock)
         self._beside = Beside(Path(config.ledger.folder) / "shadow", tell, clock)
@@ -106,6 +108,7 @@ class Models(Lane):
         self._stop.wait(self.STEP_S)
         self._watch.drain()
         self._seat.close_retired()
+        self._trust.look()
         self._look()
         self._follow_up()
         if self.current is None and self.clock.now_ns() >= self._reload_ns:

@@ -10,13 +10,17 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.clock import SystemClock
 from agent.config import Config, read_config
 from agent.errors import ConfigError
 from agent.journal import formatter_for
 from agent.notify import Notifier
-from agent.unconfigured import WHAT_NEXT, is_unconfigured, wait_for_config
+from agent.unconfigured import WHAT_NEXT, is_unconfigured, wait_for_start
+
+if TYPE_CHECKING:
+    from agent.service import Service
 
 # A lane that waits for the interpreter lock gets it after this time. With Python's default of
 # 5 ms a verdict could wait that long behind the telemetry lane.
@@ -26,20 +30,25 @@ SWITCH_INTERVAL_S = 0.0005
 def run_agent(config_path: Path) -> bool:
     """Run the agent until SIGTERM or SIGINT; False when it ended by itself.
 
-    Under systemd a configuration that is missing or wrong is waited for; in a terminal it is an
-    error. Raises ConfigError, ModelError, LedgerError or GateError when it cannot start.
+    Under systemd a wrong configuration, a missing gate and whatever else keeps it from starting
+    are told and waited for; in a terminal they are errors. Raises ConfigError, ModelError,
+    LedgerError, BrokerError or GateError there.
     """
     faulthandler.enable()  # the watchdog's SIGABRT leaves all stacks in the journal
     log_to_stderr()
     stop = threading.Event()
     address = os.environ.get("NOTIFY_SOCKET")
+    notifier = Notifier(address)
     if not address:
-        config: Config | None = _config_or_error(config_path)
+        config = _config_or_error(config_path)
         stop_on_signals(stop)
+        service: Service | None = _build(config, notifier, waits=False)
     else:
         stop_on_signals(stop)
-        config = wait_for_config(config_path, Notifier(address), stop)
-    return config is None or _serve(config, Notifier(address), stop)
+        service = wait_for_start(
+            config_path, lambda config: _build(config, notifier, waits=True), notifier, stop
+        )
+    return service is None or service.run(stop)
 
 
 def _config_or_error(path: Path) -> Config:
@@ -48,12 +57,12 @@ def _config_or_error(path: Path) -> Config:
     return read_config(path)
 
 
-def _serve(config: Config, notifier: Notifier, stop: threading.Event) -> bool:
+def _build(config: Config, notifier: Notifier, *, waits: bool) -> Service:
     # Loaded only now: an agent that waits for its configuration needs no camera and no model.
     from agent.service import Service
 
     tune_interpreter()
-    return Service(config, SystemClock(), notifier).run(stop)
+    return Service(config, SystemClock(), notifier, waits_for_gate=waits)
 
 
 def stop_on_signals(stop: threading.Event) -> None:

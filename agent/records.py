@@ -43,6 +43,9 @@ class Reason(str, Enum):
     RESTART = "restart"  # in flight while the agent or the controller restarted
     TOO_CLOSE = "too_close"  # two parts in one window
     GATE = "gate"  # the gate was lost or refused
+    BELT_STOP = "belt_stop"  # the belt stood while time was to bring the part to the gate
+    BELT_SPEED = "belt_speed"  # the belt did not keep its speed
+    BELT_BACK = "belt_back"  # the belt ran backwards
     DISK = "disk"  # the row could not be written
     STOPPING = "stopping"  # the agent is shutting down
     PAUSED = "paused"  # a person has paused the line
@@ -57,7 +60,10 @@ class OutcomeCode(str, Enum):
     LATE_REFUSED = "late_refused"  # a PASS came after the part's window
     TOO_CLOSE = "too_close"  # two parts in one window
     NO_HEARTBEAT = "no_heartbeat"  # the host was silent: permissions dropped
-    FAULT = "fault"  # the output or the photo-eye is broken
+    FAULT = "fault"  # the output, the photo-eye or the encoder is broken
+    BELT_STOP = "belt_stop"  # the belt stood with the part on it, and its window is a time
+    BELT_SPEED = "belt_speed"  # the part was not where it should be, or soon would not be
+    BELT_BACK = "belt_back"  # the belt ran backwards
     UNKNOWN = "unknown"  # no report: the controller was lost
 
 
@@ -72,11 +78,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A part met the photo-eye. `boot` and `part` are the controller's: its boot and its count."""
+    """A part met the photo-eye. `boot` and `part` are the controller's: its boot and its count.
+
+    `barred` is the outcome that it is bound to have already, whatever its verdict.
+    """
 
     boot: int
     part: int
     at_ns: int
+    barred: OutcomeCode | None = None
 
 
 @dataclass(frozen=True, slots=True)

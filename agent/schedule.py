@@ -19,10 +19,11 @@ class Timing:
     frame_within_ns: int
     min_pitch_ns: int
     max_in_flight: int
+    by_place: bool = False
 
     @classmethod
-    def from_config(cls, section: config.Timing) -> Timing:
-        """Return the times of a configuration."""
+    def from_config(cls, section: config.Timing, *, by_place: bool = False) -> Timing:
+        """Return the times of a configuration; `by_place`: the shortest, of the fastest belt."""
         return cls(
             delay_ns=_ns(section.delay_ms),
             guard_ns=_ns(section.guard_ms),
@@ -30,6 +31,7 @@ class Timing:
             frame_within_ns=_ns(section.frame_within_ms),
             min_pitch_ns=_ns(section.min_pitch_ms),
             max_in_flight=section.max_in_flight,
+            by_place=by_place,
         )
 
     def window(self, at_ns: int) -> tuple[int, int]:
@@ -62,13 +64,18 @@ class Flight:
 
 
 class InFlight:
-    """The parts between camera and gate, in the order of the belt, at most `max_in_flight`."""
+    """The parts between camera and gate, in the order of the belt, at most `max_in_flight`.
+
+    A belt that is followed by its place may stand for as long as it likes: then outcomes are
+    waited for while the gate is `in_touch`.
+    """
 
     def __init__(self, timing: Timing, outcome_grace_ns: int = 1_000_000_000) -> None:
         self._timing = timing
         self._grace_ns = outcome_grace_ns
         self._flights: dict[tuple[int, int], Flight] = {}
         self._latest: Flight | None = None
+        self.in_touch = True
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -104,11 +111,20 @@ class InFlight:
         for flight in self._flights.values():
             if flight.outcome_due_ns > now_ns:
                 break
-            late.append(flight)
+            if not self._may_stand(flight.part.trigger):
+                late.append(flight)
         return late
 
     def __iter__(self) -> Iterator[Flight]:
         return iter(list(self._flights.values()))
+
+    def _may_stand(self, trigger: Trigger) -> bool:
+        """Whether the controller may still have that part between photo-eye and gate."""
+        if not (self._timing.by_place and self.in_touch) or self._latest is None:
+            return False
+        newest = self._latest.part.trigger
+        behind = newest.part - trigger.part
+        return trigger.boot == newest.boot and behind <= self._timing.max_in_flight
 
     def _too_close(self, before: Trigger, trigger: Trigger) -> bool:
         # A trigger that the controller repeats after a break may be older than the one before it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.audit_rows import Deed
@@ -13,14 +12,14 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.deeds import Deeds
 from agent.drivers import onlooker, open_camera, open_gate, open_trigger
-from agent.errors import ConfigError
+from agent.errors import ConfigError, GateError
+from agent.lane_set import Lanes
 from agent.lanes.capture import CaptureLane
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
-from agent.lanes.lane import Lane
 from agent.lanes.recorder import RecorderLane
 from agent.lanes.telemetry import TelemetryLane
-from agent.line_desk import LineDesk, mode_text
+from agent.line_desk import LineDesk
 from agent.line_mode import LineMode
 from agent.messages import Condition
 from agent.metrics import MetricsServer
@@ -34,6 +33,7 @@ from agent.quality import FrameQuality, FrozenWatch
 from agent.records import Event
 from agent.reporter import Reporter
 from agent.schedule import Timing
+from agent.status_line import status_line
 from agent.supervisor import Supervisor
 from agent.tally import Tally
 from agent.thermal import read_thermal
@@ -45,28 +45,19 @@ GRACE_NS = 500_000_000
 LANE_END_S = 3.0
 
 
-@dataclass(slots=True)
-class Lanes:
-    """The lanes, in the order of a part's way."""
-
-    capture: CaptureLane
-    inspection: InspectionLane
-    gate: GateLane
-    recorder: RecorderLane
-    telemetry: TelemetryLane
-
-    def in_order(self) -> list[Lane]:
-        """Return whoever hands over before who receives."""
-        return [self.capture, self.inspection, self.gate, self.recorder, self.telemetry]
-
-
 class Service:
-    """The running agent. `start`, then `stop`; `run` does both around a flag."""
+    """The running agent. `start`, then `stop`; `run` does both around a flag.
 
-    def __init__(self, config: Config, clock: Clock, notifier: Notifier) -> None:
+    One that `waits_for_gate` starts without it, rejecting, and begins when it is there.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock, notifier: Notifier, *, waits_for_gate: bool = False
+    ) -> None:
         self._config = config
         self._clock = clock
         self._notifier = notifier
+        self._waits_for_gate = waits_for_gate
         self._started = self._stopping = False
         self._why_stopped = "the agent was asked to stop"
         self.tally = Tally()
@@ -104,7 +95,7 @@ class Service:
         )
         self._source = open_trigger(config.trigger)
         self._gate = open_gate(config.gate, config.timing, config.belt, clock, self._source)
-        timing = Timing.from_config(config.timing)
+        timing = Timing.from_config(config.timing, by_place=config.by_place)
         self._boxes = build_boxes(
             config.camera.frame_rate, timing.max_in_flight, self._gate.wake, clock
         )
@@ -125,11 +116,11 @@ class Service:
         """Open the gate, start the lanes, prove the model.
 
         Parts that come before the model is proven are rejected and counted as not_ready. Raises
-        GateError when the gate cannot be opened at all; a model that fails leaves the line
-        rejecting, and says so.
+        GateError when the gate cannot be opened and is not waited for; a model that fails leaves
+        the line rejecting, and says so.
         """
         device = self._config.station.device
-        self._gate.open()
+        self._open_gate()
         self._desk.open()  # before the first part: a pause outlives a restart
         self._tell("started", f"the agent started on {device}")
         self._started = True
@@ -139,6 +130,15 @@ class Service:
         self._await_model()
         if self._config.metrics.port:
             self._open_metrics()
+
+    def _open_gate(self) -> None:
+        try:
+            self._gate.open()
+        except GateError as error:
+            if not self._waits_for_gate:
+                raise
+            # The gate lane asks for it again and again, and tells: `gate_lost`, then `gate_back`.
+            logger.error("no gate: %s; it is waited for", error)
 
     def _await_model(self) -> None:
         """Wait until the first model was tried, however long a slow card takes to read it."""
@@ -227,11 +227,9 @@ class Service:
         )
 
     def _status(self) -> str:
-        snapshot = self.tally.snapshot()
-        counts = ", ".join(f"{kind.value} {n}" for kind, n in snapshot.verdicts.items())
-        model = self._models.title or "no model: rejecting"
-        line = mode_text(self._mode.at(self._clock.now_ns())) or model
-        return f"{line}; {snapshot.triggers} parts: {counts}"
+        mode = self._mode.at(self._clock.now_ns())
+        lost, title = self.lanes.gate.lost, self._models.title
+        return status_line(mode, lost, title, self.tally.snapshot())
 
     def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
         config, clock = self._config, self._clock

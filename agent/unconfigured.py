@@ -1,15 +1,17 @@
-"""Wait for a configuration: alive, no gate opened, so that every part is rejected."""
+"""Wait for what a start needs: alive, no gate opened, so that every part is rejected."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from agent.config import MAX_CONFIG_BYTES, Config, read_config
-from agent.errors import ConfigError
+from agent.errors import AgentError, ConfigError
 from agent.notify import Notifier
 
 if sys.version_info >= (3, 11):
@@ -21,14 +23,19 @@ logger = logging.getLogger("linewarden.unconfigured")
 
 # Far below the unit's WatchdogSec, and soon enough for a technician who looks on.
 LOOK_EVERY_S = 1.0
+# What is wrong with the world and not with the file, as a full disk, is tried again.
+AGAIN_S = 5.0
 WHAT_NEXT = "type: sudo linewarden setup"
+
+Started = TypeVar("Started")
 
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Why there is no configuration to run with, in a sentence that says what to do."""
+    """Why nothing can be started, in a sentence that says what to do; `passes`: perhaps soon."""
 
     sentence: str
+    passes: bool = False
 
 
 def is_unconfigured(path: Path) -> bool:
@@ -53,15 +60,19 @@ def look(path: Path) -> Config | Lack:
         return Lack(f"{error}; mend it, or {WHAT_NEXT}")
 
 
-def wait_for_config(
-    path: Path, notifier: Notifier, stop: threading.Event, every_s: float = LOOK_EVERY_S
-) -> Config | None:
-    """Return the configuration once there is one; None when asked to stop before.
+def wait_for_start(
+    path: Path,
+    start: Callable[[Config], Started],
+    notifier: Notifier,
+    stop: threading.Event,
+    every_s: float = LOOK_EVERY_S,
+) -> Started | None:
+    """Return what `start` makes of the configuration, once it can; None when asked to stop before.
 
     Meanwhile no gate is opened: a gate at rest rejects. The watchdog is fed, since a service
     that is restarted again and again tells nobody what is wrong.
     """
-    told, seen, found = "", _NEVER_SEEN, look(path)
+    told, seen, waited_s, found = "", _NEVER_SEEN, 0.0, _try_start(path, start)
     while isinstance(found, Lack):
         status = f"rejecting: {found.sentence}"
         if status != told:
@@ -72,10 +83,21 @@ def wait_for_config(
         if stop.wait(every_s):
             notifier.stopping()
             return None
-        now = _stamp(path)
-        if now != seen:  # also the first time: it may have changed since it was looked at
-            seen, found = now, look(path)
+        now, waited_s = _stamp(path), waited_s + every_s
+        # Also the first time: the file may have changed since it was looked at.
+        if now != seen or (found.passes and waited_s >= AGAIN_S):
+            seen, waited_s, found = now, 0.0, _try_start(path, start)
     return found
+
+
+def _try_start(path: Path, start: Callable[[Config], Started]) -> Started | Lack:
+    found = look(path)
+    if isinstance(found, Lack):
+        return found
+    try:
+        return start(found)
+    except AgentError as error:
+        return Lack(f"{error}; it is tried again", passes=True)
 
 
 _NEVER_SEEN = (-1, -1, -1)

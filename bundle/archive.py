@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bundle.container import MAX_ARCHIVE_BYTES, read_container, write_container
 from bundle.errors import ArchiveError, BundleError
 from bundle.manifest import Entry, Manifest, manifest_bytes, parse_manifest
+from bundle.needs import lowest_agent
 from bundle.signature import Keyring, parse_signatures, sign_manifest, verify_manifest
 
 MANIFEST, SIGNATURE, MODEL = "manifest.json", "manifest.sig", "model.tflite"
@@ -55,8 +56,8 @@ def is_allowed(name: str) -> bool:
 def write_archive(path: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> Manifest:
     """Write a bundle, unsigned, and return the manifest with the hashes of its `contents`.
 
-    The file is replaced durably: a power cut leaves the old one or the whole new one. Raises
-    ArchiveError.
+    The manifest also says which linewarden it needs, where not every one will do. The file is
+    replaced durably: a power cut leaves the old one or the whole new one. Raises ArchiveError.
     """
     if MODEL not in contents:
         raise ArchiveError(f"a bundle needs {MODEL}")
@@ -67,7 +68,8 @@ def write_archive(path: Path, manifest: Manifest, contents: Mapping[str, bytes])
         name: Entry(size=len(content), sha256=hashlib.sha256(content).hexdigest())
         for name, content in sorted(contents.items())
     }
-    filled = manifest.model_copy(update={"entries": entries})
+    needed = lowest_agent(manifest.model_dump(exclude_defaults=True), manifest.needs_agent)
+    filled = manifest.model_copy(update={"entries": entries, "needs_agent": needed})
     ordered = {MANIFEST: manifest_bytes(filled), **{name: contents[name] for name in entries}}
     data = write_container(ordered)
     parse_archive(data)  # what is written can be read again, or is not written
@@ -106,7 +108,10 @@ def read_bundle(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_ARCHIVE_BYTES:
-            raise ArchiveError(f"{path} has {size} bytes; a bundle has at most {MAX_ARCHIVE_BYTES}")
+            raise ArchiveError(
+                f"{path} has {size} bytes; a bundle has at most {MAX_ARCHIVE_BYTES}: "
+                "is it the right file?"
+            )
         with path.open("rb") as file:
             return file.read(MAX_ARCHIVE_BYTES + 1)
     except OSError as error:
@@ -122,7 +127,9 @@ def parse_archive(
     """
     contents = read_container(data, is_allowed)
     if MANIFEST not in contents or MODEL not in contents:
-        raise ArchiveError(f"the bundle lacks {MANIFEST} or {MODEL}")
+        raise ArchiveError(
+            f"the bundle lacks {MANIFEST} or {MODEL}: get it again from where it was made"
+        )
     order = list(contents)
     signature, text = contents.pop(SIGNATURE, None), contents.pop(MANIFEST)
     # The signature comes first: nothing of an untrusted bundle is parsed further.
@@ -149,7 +156,10 @@ def _check_entries(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
     if listed != present:
         name = min(listed ^ present)
         where = "lists but the bundle lacks" if name in listed else "does not list"
-        raise ArchiveError(f"the bundle is not whole: its manifest {where} {name}")
+        raise ArchiveError(
+            f"the bundle is not whole: its manifest {where} {name}: get it again from where it "
+            "was made"
+        )
     for name, entry in manifest.entries.items():
         if hashlib.sha256(contents[name]).hexdigest() != entry.sha256:
             raise ArchiveError(
@@ -157,7 +167,9 @@ def _check_entries(manifest: Manifest, contents: Mapping[str, bytes]) -> None:
                 "or was changed; get it again from where it was made"
             )
         if len(contents[name]) != entry.size:
-            raise ArchiveError(f"{name} has another size than the manifest says")
+            raise ArchiveError(
+                f"{name} has another size than the manifest says: get the bundle again"
+            )
 
 
 def replace_durably(path: Path, data: bytes) -> None:

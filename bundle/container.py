@@ -23,6 +23,14 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _LOCAL_MAGIC, _CENTRAL_MAGIC, _END_MAGIC = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _VERSION = 20
+# Files that technicians have in the same folder: where each has its mark, and what it is.
+_OTHER_KINDS = (
+    (0, b"!<arch>\n", "a Debian package: `sudo apt install ./FILE` installs it"),
+    (4, b"TFL3", "a bare model: `linewarden export` makes bundles"),
+    (0, b"\x01HEF", "a model that was compiled for a Hailo processor: ask for the bundle"),
+    (0, b"\x7fELF", "a program: ask for the bundle"),
+    (0, b"<", "a web page: look at the address that it came from"),
+)
 # 1980-01-01 00:00, the first date a ZIP can hold: equal contents give equal archives.
 _TIME, _DATE = 0, 0x21
 
@@ -62,21 +70,34 @@ def read_container(data: bytes, allowed: Callable[[str], bool]) -> dict[str, byt
 
     Raises ArchiveError for anything but what `write_container` could have written.
     """
+    _check_kind(data)
     if len(data) > MAX_ARCHIVE_BYTES:
-        raise ArchiveError(f"the bundle has {len(data)} bytes, more than {MAX_ARCHIVE_BYTES}")
+        raise _strange(f"the bundle has {len(data)} bytes, more than {MAX_ARCHIVE_BYTES}")
     listed, directory_at = _read_directory(data)
     contents: dict[str, bytes] = {}
     position = 0
     for entry in listed:
         _check_name(entry.name, allowed, contents)
         if entry.offset != position:
-            raise ArchiveError(f"the bundle has stray bytes before {entry.name!r}")
+            raise _strange(f"the bundle has stray bytes before {entry.name!r}")
         content, position = _read_entry(data, entry, directory_at)
         contents[entry.name] = content
     # Whatever is left to tell apart (dates, versions, gaps) must be as it is written here.
     if write_container(contents) != data:
-        raise ArchiveError("the bundle uses parts of the ZIP format that are not allowed")
+        raise _strange("the bundle uses parts of the ZIP format that are not allowed")
     return contents
+
+
+def _check_kind(data: bytes) -> None:
+    """Name the wrong file by what it is, where that can be seen."""
+    for place, mark, kind in _OTHER_KINDS:
+        if data[place : place + len(mark)] == mark:
+            raise ArchiveError(f"the file is no bundle, it is {kind}")
+
+
+def _strange(what: str) -> ArchiveError:
+    """Return the refusal of bytes that `write_container` has not written."""
+    return ArchiveError(f"{what}: get the bundle again from where it was made")
 
 
 def _read_directory(data: bytes) -> tuple[list[_Listed], int]:
@@ -87,9 +108,9 @@ def _read_directory(data: bytes) -> tuple[list[_Listed], int]:
     if magic != _END_MAGIC:
         raise ArchiveError("the bundle is truncated or no bundle at all: copy it again")
     if (disk, first, comment) != (0, 0, 0) or here != count:
-        raise ArchiveError("the bundle uses parts of the ZIP format that are not allowed")
+        raise _strange("the bundle uses parts of the ZIP format that are not allowed")
     if count > MAX_ENTRIES:
-        raise ArchiveError(f"the bundle lists {count} entries, more than {MAX_ENTRIES}")
+        raise _strange(f"the bundle lists {count} entries, more than {MAX_ENTRIES}")
     if start + size != len(data) - _END.size:
         raise ArchiveError("the bundle is truncated or has stray bytes: copy it again")
     listed, position = [], start
@@ -97,7 +118,7 @@ def _read_directory(data: bytes) -> tuple[list[_Listed], int]:
         entry, position = _read_listed(data, position)
         listed.append(entry)
     if position != start + size:
-        raise ArchiveError("the bundle's directory has stray bytes")
+        raise _strange("the bundle's directory has stray bytes")
     return listed, start
 
 
@@ -106,13 +127,13 @@ def _read_listed(data: bytes, position: int) -> tuple[_Listed, int]:
     magic, _, version, flags, method = fields[:5]
     crc, size, real_size, name_size, extra, comment, disk, _, attributes, offset = fields[7:]
     if magic != _CENTRAL_MAGIC:
-        raise ArchiveError("the bundle's directory is damaged")
+        raise _strange("the bundle's directory is damaged")
     if method != 0:
-        raise ArchiveError("the bundle has a compressed entry; its entries must be stored")
+        raise _strange("the bundle has a compressed entry; its entries must be stored")
     if flags or version != _VERSION or extra or comment or disk or attributes:
-        raise ArchiveError("the bundle uses parts of the ZIP format that are not allowed")
+        raise _strange("the bundle uses parts of the ZIP format that are not allowed")
     if size != real_size:
-        raise ArchiveError("the bundle's directory gives two sizes for one entry")
+        raise _strange("the bundle's directory gives two sizes for one entry")
     name_at = position + _CENTRAL.size
     return _Listed(_name(data, name_at, name_size), crc, size, offset), name_at + name_size
 
@@ -123,35 +144,35 @@ def _read_entry(data: bytes, entry: _Listed, limit: int) -> tuple[bytes, int]:
     magic, version, flags, method = fields[:4]
     crc, size, real_size, name_size, extra = fields[6:]
     if magic != _LOCAL_MAGIC or (version, flags, method, extra) != (_VERSION, 0, 0, 0):
-        raise ArchiveError(f"the header of {entry.name!r} is damaged")
+        raise _strange(f"the header of {entry.name!r} is damaged")
     name_at = entry.offset + _LOCAL.size
     start = name_at + name_size
     stated = (_name(data, name_at, name_size), crc, size, real_size)
     if stated != (entry.name, entry.crc, entry.size, entry.size):
-        raise ArchiveError(f"header and directory disagree about {entry.name!r}")
+        raise _strange(f"header and directory disagree about {entry.name!r}")
     if start + size > limit:
-        raise ArchiveError(f"{entry.name!r} reaches beyond the bundle's contents")
+        raise _strange(f"{entry.name!r} reaches beyond the bundle's contents")
     content = data[start : start + size]
     if zlib.crc32(content) != crc:
-        raise ArchiveError(f"{entry.name!r} is damaged: its checksum is wrong")
+        raise _strange(f"{entry.name!r} is damaged: its checksum is wrong")
     return content, start + size
 
 
 def _check_name(name: str, allowed: Callable[[str], bool], seen: Mapping[str, bytes]) -> None:
     if not allowed(name):
-        raise ArchiveError(f"the bundle has an entry {name!r}, which does not belong there")
+        raise _strange(f"the bundle has an entry {name!r}, which does not belong there")
     if name in seen:
-        raise ArchiveError(f"the bundle has {name} twice")
+        raise _strange(f"the bundle has {name} twice")
 
 
 def _name(data: bytes, start: int, size: int) -> str:
     raw = data[start : start + size]
     if len(raw) != size or not raw.isascii():
-        raise ArchiveError("the bundle has an entry with a damaged name")
+        raise _strange("the bundle has an entry with a damaged name")
     return raw.decode("ascii")
 
 
 def _unpack(layout: struct.Struct, data: bytes, position: int) -> tuple[Any, ...]:
     if position < 0 or position + layout.size > len(data):
-        raise ArchiveError("the bundle's directory points outside of the file")
+        raise _strange("the bundle's directory points outside of the file")
     return layout.unpack_from(data, position)

@@ -11,6 +11,10 @@ class ManifestError(BundleError, ValueError):
     """The manifest does not say what it must."""
 
 
+class OldAgentError(ManifestError):
+    """The bundle is for a newer linewarden than this one."""
+
+
 class ArchiveError(BundleError):
     """The archive is damaged, hostile or incomplete."""
 

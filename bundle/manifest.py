@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bundle.errors import ManifestError
+from bundle.needs import KEY, VERSION, check_needs, own_version
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 256 * 1024
 MAX_JSON_DEPTH = 16
+_ANEW = "export the model again"
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -106,9 +108,13 @@ class DataFacts(Part):
 
 
 class Manifest(Part):
-    """Everything a device must know of a model before it may judge a part."""
+    """Everything a device must know of a model before it may judge a part.
+
+    `needs_agent` is the oldest linewarden that may judge with it; None stands for any.
+    """
 
     schema_version: Literal[1] = 1
+    needs_agent: str | None = Field(default=None, pattern=VERSION)
     name: Slug
     version: Slug
     release: int = Field(ge=1, le=2**31 - 1)
@@ -146,28 +152,33 @@ def parse_manifest(text: bytes) -> Manifest:
     """Read a manifest from the bytes of `manifest.json`.
 
     Raises ManifestError for anything but one strict JSON object of the known schema: at most
-    256 KiB, nested at most 16 deep, no key twice, no NaN or infinity.
+    256 KiB, nested at most 16 deep, no key twice, no NaN or infinity. OldAgentError is one.
     """
     if len(text) > MAX_MANIFEST_BYTES:
-        raise ManifestError(f"the manifest has {len(text)} bytes, more than {MAX_MANIFEST_BYTES}")
+        raise ManifestError(
+            f"the manifest has {len(text)} bytes, more than {MAX_MANIFEST_BYTES}: {_ANEW}"
+        )
     _check_depth(text)
     try:
         data = json.loads(
             text.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"the manifest is not valid JSON: {error}") from error
+        raise ManifestError(f"the manifest is not valid JSON: {error}: {_ANEW}") from error
     _check_schema(data)
     try:
         # JSON has no tuples, which strict Python input would ask for: check it as JSON again.
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        raise ManifestError(f"the manifest is wrong: {first_fault(error)}") from error
+        said = _unknown_key(error) or f"{first_fault(error)}: {_ANEW}"
+        raise ManifestError(f"the manifest is wrong: {said}") from error
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the bytes of `manifest.json`; equal manifests give equal bytes."""
     data = manifest.model_dump(mode="json")
+    if data[KEY] is None:  # those who came before this key take no manifest that has it
+        del data[KEY]
     return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 
@@ -178,14 +189,26 @@ def first_fault(error: ValidationError, whole: str = "manifest") -> str:
     return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
 
 
+def _unknown_key(error: ValidationError) -> str:
+    """Say which key is not known here and what to do; empty where that is not the fault."""
+    fault = error.errors(include_url=False)[0]
+    if fault["type"] != "extra_forbidden":
+        return ""
+    place = ".".join(str(step) for step in fault["loc"])
+    return (
+        f"linewarden {own_version()} does not know {place!r} in it: update linewarden, or {_ANEW}"
+    )
+
+
 def _check_schema(data: Any) -> None:
     if not isinstance(data, dict):
-        raise ManifestError("the manifest is not a JSON object")
+        raise ManifestError(f"the manifest is not a JSON object: {_ANEW}")
+    check_needs(data)  # first: a newer bundle may have another schema, too
     version = data.get("schema_version")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ManifestError(
             f"the bundle has schema version {version!r}; this linewarden reads {SCHEMA_VERSION}: "
-            "update linewarden or export the model again"
+            f"update linewarden or {_ANEW}"
         )
 
 
@@ -206,7 +229,7 @@ def _check_depth(text: bytes) -> None:
         elif byte in b"[{":
             depth += 1
             if depth > MAX_JSON_DEPTH:
-                raise ManifestError(f"the manifest is nested deeper than {MAX_JSON_DEPTH}")
+                raise ManifestError(f"the manifest is nested deeper than {MAX_JSON_DEPTH}: {_ANEW}")
         elif byte in b"]}":
             depth -= 1
 

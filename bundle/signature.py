@@ -17,6 +17,7 @@ from bundle.errors import SignatureError
 MAX_SIGNATURES = 8
 MAX_KEY_FILE_BYTES = 64 * 1024
 REVOKED = "revoked"
+CHANGED = "last-change"  # a line of the trust folder: what was done last, by whom and when
 KEY_ID = re.compile(r"[0-9a-f]{16}")
 
 # One signature a line, sorted by key id: there is one way only to write a list of them.
@@ -190,6 +191,15 @@ def read_revoked(folder: Path) -> frozenset[str]:
             raise SignatureError(f"{path}, line {number}: {text!r} is no key id: mend the list")
         ids |= {text} if text else set()
     return frozenset(ids)
+
+
+def read_change(folder: Path) -> str:
+    """Return what was done to the trust folder last, and by whom; empty where nobody knows."""
+    try:
+        text = _read_small(folder / CHANGED).decode("utf-8", "replace")
+    except (OSError, SignatureError):
+        return ""
+    return "".join(each for each in text.strip() if each.isprintable())
 
 
 def _read_small(path: Path) -> bytes:

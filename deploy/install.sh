@@ -63,13 +63,35 @@ check_machine() {
     command -v "$python" >/dev/null || fail "there is no $python: apt-get install python3"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
         fail "linewarden needs Python 3.10 or later, $("$python" --version) was found; --python names another"
+    machine=$("$python" -c 'import platform; print(platform.machine())')
+    case $machine in
+    x86_64 | aarch64) ;;
+    *) fail "LiteRT runs on x86_64 and aarch64, this is $machine: take a 64-bit system" ;;
+    esac
     [ -n "$wheels" ] || ! has_wheels "$here" || wheels=$here
     if [ -n "$wheels" ]; then
         has_wheels "$wheels" || fail "there is no linewarden-*.whl in $wheels: make it with \`make wheels\`"
         wheels=$(cd "$wheels" && pwd)
+        check_wheels
     else
         [ -e "$here/../pyproject.toml" ] || fail "neither wheels nor sources here: give --wheels DIR"
     fi
+}
+
+# check_wheels: pip would only say that it finds nothing.
+check_wheels() {
+    made=$(names_of_wheels 's/.*manylinux.*_\(x86_64\|aarch64\)$/\1/p')
+    [ -z "$made" ] || [ "$made" = "$machine" ] ||
+        fail "the wheels are for $made, this is $machine: make them with \`make wheels ARCH=...\`"
+    made=$(names_of_wheels 's/.*-cp3\([0-9]*\)-cp3\1-.*/3.\1/p')
+    minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    [ -z "$made" ] || [ "$made" = "$minor" ] ||
+        fail "the wheels are for Python $made, this is $minor: make them with \`make wheels DEB_PYTHON=...\`"
+}
+
+# names_of_wheels SED: what SED takes from the names, each once.
+names_of_wheels() {
+    for found in "$wheels"/*.whl; do basename "$found" .whl; done | sed -n "$1" | sort -u
 }
 
 has_wheels() { ls "$1"/linewarden-*.whl >/dev/null 2>&1; }

@@ -21,6 +21,7 @@ _LIBRARIES = (
     ("ai_edge_litert.interpreter", "ai-edge-litert", "LiteRT"),
     ("tflite_runtime.interpreter", "tflite-runtime", "tflite_runtime"),
 )
+_FOREIGN = "unresolved custom op"  # what compilers for other processors put into a model
 # What the runtimes say of an operator, or a version of one, that came after them.
 _TOO_NEW = ("Didn't find op for builtin opcode", "Op builtin_code out of range", "schema version")
 
@@ -106,6 +107,11 @@ def _refusal(error: Exception, name: str) -> str:
         return (
             f"the model needs a newer interpreter than {name} ({text}): "
             "update linewarden, or export the model for this version"
+        )
+    if _FOREIGN in text:
+        return (
+            f"the model was made for another processor than this board's ({text}): "
+            "ask for the bundle as `linewarden export` makes it"
         )
     return f"{name} refuses the model: {text}: is it made for linewarden? Export it again"
 

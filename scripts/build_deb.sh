@@ -69,7 +69,7 @@ install -D -m 644 -t "$doc" deploy/debian/copyright docs/install.md docs/technic
 gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
 {
     printf 'linewarden (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz beside.\n\n' "$version"
-    printf ' -- linewarden <linewarden@users.noreply.github.com>  %s\n' "$(date -Ru -d "@$SOURCE_DATE_EPOCH")"
+    printf ' -- linewarden maintainers <linewarden@localhost>  %s\n' "$(date -Ru -d "@$SOURCE_DATE_EPOCH")"
 } | gzip -9n >"$doc/changelog.gz"
 install -D -m 644 deploy/debian/lintian-overrides "$stage/usr/share/lintian/overrides/linewarden"
 mkdir -p "$stage/usr/bin"

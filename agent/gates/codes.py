@@ -12,12 +12,20 @@ class Wiring(IntEnum):
     ENERGISE_TO_REJECT = 1
 
 
+class BeltMode(IntEnum):
+    """What the belt's encoder is for; version 2 of the protocol."""
+
+    WATCHED = 1  # windows are times, and the belt must keep its speed
+    TICKS = 2  # windows are places of the belt
+
+
 class ConfigStatus(IntEnum):
     """What the controller thinks of a CONFIG."""
 
     ACCEPTED = 0
     BUSY = 1  # parts are in flight that could still be passed
     IMPOSSIBLE = 2  # windows would overlap, or more parts in flight than it can hold
+    NO_ENCODER = 3  # none is connected, or for TICKS none that tells the direction
 
 
 class OutcomeKind(IntEnum):
@@ -30,6 +38,9 @@ class OutcomeKind(IntEnum):
     TOO_CLOSE = 4
     NO_HEARTBEAT = 5
     FAULT = 6
+    BELT_STOP = 7
+    BELT_SPEED = 8
+    BELT_BACK = 9
 
 
 class Refusal(IntEnum):
@@ -50,6 +61,10 @@ class Faults(IntFlag):
     HEARTBEAT = 1
     QUEUE = 2
     PHOTO_EYE = 4
+    BELT_STOP = 8
+    BELT_SPEED = 16
+    BELT_BACK = 32
+    ENCODER = 64
 
 
 class ReportKind(IntEnum):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.gates.codes import Faults, Refusal
-from agent.gates.messages import VERSION, Refused
+from agent.gates.codes import ConfigStatus, Faults, Refusal
+from agent.gates.messages import PLAIN_VERSION, Refused
 from agent.records import GateNotice
 
 _REFUSALS_EVERY_NS = 1_000_000_000
@@ -21,6 +21,26 @@ _FAULTS = {
         "photo_eye",
         "the photo-eye has been covered for 5 s: rejecting everything; clean it, or clear the belt",
     ),
+    Faults.BELT_STOP: GateNotice(
+        "belt_stop",
+        "the belt stands: parts in flight are diverted, and all others until it runs at "
+        "gate.ticks_per_s again",
+    ),
+    Faults.BELT_SPEED: GateNotice(
+        "belt_speed",
+        "the belt does not run at the speed of gate.ticks_per_s, or runs faster than "
+        "gate.max_ticks_per_s: rejecting everything until it does",
+    ),
+    Faults.BELT_BACK: GateNotice(
+        "belt_back",
+        "the belt ran backwards: rejecting everything until it is where it had been; if it never "
+        "was, the encoder's channels A and B are exchanged",
+    ),
+    Faults.ENCODER: GateNotice(
+        "encoder",
+        "parts come and the encoder counts nothing, or not all: parts in flight are diverted; "
+        "check its cable and coupling",
+    ),
 }
 _REASONS = {
     Refusal.UNKNOWN_PART: "it does not have that part in flight",
@@ -33,12 +53,20 @@ _REASONS = {
 }
 
 
-def silence(version: int, *, echo: bool, refused: int) -> str:
-    """Say why no controller has answered, from what was heard instead."""
-    if version != VERSION:
+def silence(version: int, spoken: int, *, echo: bool, refused: int) -> str:
+    """Say why no controller has answered, from what was heard instead.
+
+    `version` is what the controller answers, `spoken` what this line needs.
+    """
+    if version == PLAIN_VERSION < spoken:
+        return (
+            "the gate controller's firmware is too old to work with an encoder: flash the "
+            "controller's firmware, or take the ticks out of [gate]"
+        )
+    if version != spoken:
         return (
             f"the gate controller speaks version {version} of the protocol and this program "
-            f"version {VERSION}: flash the controller's firmware"
+            f"version {spoken}: flash the controller's firmware"
         )
     if echo:
         return "what is sent comes straight back: a loop-back plug, or an adapter that echoes"
@@ -48,6 +76,21 @@ def silence(version: int, *, echo: bool, refused: int) -> str:
             "check gate.port and gate.baud"
         )
     return "nothing answers there: check the cable, the controller's power and gate.port"
+
+
+def refusal(status: ConfigStatus) -> str:
+    """Say why the controller does not take its configuration; empty where it may still do."""
+    if status is ConfigStatus.NO_ENCODER:
+        return (
+            "the gate controller has no encoder, and delay_ticks needs one with both channels: "
+            "wire it, name ENCODER_A_PIN and ENCODER_B_PIN in the firmware's settings.py"
+        )
+    if status is ConfigStatus.IMPOSSIBLE:
+        return (
+            "the gate controller takes its configuration for impossible: delay, guard or smallest "
+            "pitch, timing.max_in_flight or gate.wiring"
+        )
+    return ""
 
 
 class FaultWatch:

@@ -10,31 +10,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.errors import WireError
-from agent.gates.codes import ConfigStatus, Faults, OutcomeKind, Refusal, ReportKind, Wiring
+from agent.gates.codes import Faults, OutcomeKind, Refusal, ReportKind
+from agent.gates.config_messages import Belt, Config, Configured
+from agent.gates.message import Message
 
-VERSION = 1
+__all__ = (
+    "MAX_ACKS", "MAX_RECORDED", "PLAIN_VERSION", "VERSION", "Ack", "Belt", "Bye", "Config",
+    "Configured", "Fault", "Hello", "Message", "Outcome", "Pass", "Ping", "Pong", "Recorded",
+    "Refused", "Seen", "Trigger", "parse_message",
+)  # fmt: skip
+
+VERSION = 2
+# What a line without encoder needs, and speaks: older controllers know no other.
+PLAIN_VERSION = 1
 # What fits into the 48 bytes of one payload.
 MAX_ACKS = 16
 MAX_RECORDED = 9
-
-
-class Message:
-    """Base of all messages: a type byte, whether it is acked and repeated, and its layout."""
-
-    TYPE: ClassVar[int]
-    ACKED: ClassVar[bool] = False
-    LAYOUT: ClassVar[struct.Struct]
-    __match_args__: ClassVar[tuple[str, ...]]  # every dataclass has it: the names of its fields
-    __slots__ = ()
-
-    def payload(self) -> bytes:
-        """Return the message's own bytes."""
-        return self.LAYOUT.pack(*[getattr(self, name) for name in self.__match_args__])
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Message:
-        """Return the message in `payload`. Raises struct.error or ValueError."""
-        return cls(*cls.LAYOUT.unpack(payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,55 +41,6 @@ class Hello(Message):
     limit: int = 0
     TYPE: ClassVar[int] = 1
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<HIIH")
-
-
-@dataclass(frozen=True, slots=True)
-class Config(Message):
-    """When a part meets the gate and how far from it the next one must be."""
-
-    delay_us: int
-    guard_us: int
-    min_pitch_us: int
-    debounce_us: int
-    max_in_flight: int
-    wiring: Wiring = Wiring.ENERGISE_TO_PASS
-    TYPE: ClassVar[int] = 2
-    ACKED: ClassVar[bool] = True
-    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIIIHB")
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Config:
-        """Return the message in `payload`. Raises struct.error or ValueError."""
-        delay, guard, pitch, debounce, limit, wiring = cls.LAYOUT.unpack(payload)
-        return cls(delay, guard, pitch, debounce, limit, Wiring(wiring))
-
-    @property
-    def possible(self) -> bool:
-        """Whether two parts that are far enough apart can never share a window."""
-        return (
-            0 < self.guard_us < self.delay_us
-            and self.min_pitch_us >= max(2 * self.guard_us, self.debounce_us)
-            and self.max_in_flight >= 1
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Configured(Message):
-    """The answer to CONFIG: taken or not, and what is now in force."""
-
-    status: ConfigStatus
-    config: Config
-    TYPE: ClassVar[int] = 3
-    ACKED: ClassVar[bool] = True
-
-    def payload(self) -> bytes:
-        """Return the message's own bytes."""
-        return bytes((self.status,)) + self.config.payload()
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Configured:
-        """Return the message in `payload`. Raises struct.error or ValueError."""
-        return cls(ConfigStatus(payload[0]), Config.parse(payload[1:]))
 
 
 @dataclass(frozen=True, slots=True)

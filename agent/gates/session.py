@@ -10,7 +10,7 @@ from typing import Any
 from agent.gates import messages
 from agent.gates.clocksync import ClockSync
 from agent.gates.codes import ConfigStatus, OutcomeKind, ReportKind
-from agent.gates.complaints import FaultWatch, RefusalWatch, silence
+from agent.gates.complaints import FaultWatch, RefusalWatch, refusal, silence
 from agent.gates.heartbeat import Heartbeat
 from agent.gates.link import Link
 from agent.gates.partbook import PartBook
@@ -29,8 +29,17 @@ _CODES = {
     OutcomeKind.TOO_CLOSE: OutcomeCode.TOO_CLOSE,
     OutcomeKind.NO_HEARTBEAT: OutcomeCode.NO_HEARTBEAT,
     OutcomeKind.FAULT: OutcomeCode.FAULT,
+    OutcomeKind.BELT_STOP: OutcomeCode.BELT_STOP,
+    OutcomeKind.BELT_SPEED: OutcomeCode.BELT_SPEED,
+    OutcomeKind.BELT_BACK: OutcomeCode.BELT_BACK,
     OutcomeKind.NONE: OutcomeCode.UNKNOWN,
 }
+
+
+# What a part may be bound to from its edge on, so that nobody need look at it.
+_BOUND = frozenset(
+    {OutcomeKind.TOO_CLOSE, OutcomeKind.BELT_STOP, OutcomeKind.BELT_SPEED, OutcomeKind.BELT_BACK}
+)
 
 
 class Stage(Enum):
@@ -62,8 +71,11 @@ class Session:
         self._events: list[GateEvent] = []
         self._confirmed: list[tuple[ReportKind, int]] = []
         self._since_ns = self._due_ns = now_ns
-        self._echo, self._version = False, messages.VERSION
-        self._in_step = self._told_config = False
+        # A line without encoder needs nothing new of its controller.
+        belt = terms.config.belt
+        self._spoken = messages.PLAIN_VERSION if belt is None else messages.VERSION
+        self._echo, self._version = False, self._spoken
+        self._in_step, self._refusal = False, ""
         self._steps = self._refused_there = 0
         self._handlers: dict[type[messages.Message], Callable[[Any, int], None]] = {
             messages.Hello: self._on_hello,
@@ -105,8 +117,9 @@ class Session:
     def complaint(self) -> str:
         """Say what keeps host and controller from agreeing."""
         if self.stage is Stage.GREETING:
-            return silence(self._version, echo=self._echo, refused=self._link.refused)
-        return "the controller does not take its configuration"
+            refused = self._link.refused
+            return silence(self._version, self._spoken, echo=self._echo, refused=refused)
+        return self._refusal or "the controller does not take its configuration"
 
     def take_events(self) -> list[GateEvent]:
         """Return what happened since the last call."""
@@ -172,7 +185,7 @@ class Session:
         elif now_ns >= self._due_ns:
             self._due_ns = now_ns + HELLO_EVERY_NS
             peer = self._link.peer or 0
-            self._link.post(messages.Hello(messages.VERSION, self._link.boot, peer))
+            self._link.post(messages.Hello(self._spoken, self._link.boot, peer))
 
     def _watch_clock(self, now_ns: int) -> None:
         if self._steps != self._sync.steps:
@@ -198,11 +211,15 @@ class Session:
         if hello.boot == self._link.boot:
             self._echo = True
             return
-        self._version = hello.version
-        if hello.version != messages.VERSION:
-            return
         other = hello.boot != self._link.peer
-        if hello.peer != self._link.boot:
+        answers = hello.peer == self._link.boot
+        # It offers the newest that it knows, and answers in ours.
+        offers = self._spoken <= hello.version <= messages.VERSION
+        if not (hello.version == self._spoken if answers else offers):
+            self._version = hello.version
+            return
+        self._version = self._spoken
+        if not answers:
             if other and self.stage is not Stage.GREETING:
                 self.stage = Stage.GREETING
                 self._since_ns = self._due_ns = now_ns
@@ -229,13 +246,11 @@ class Session:
         if answer.status is ConfigStatus.ACCEPTED and answer.config == self._terms.config:
             self.stage = Stage.RUNNING
             self._watch_clock(now_ns)
-        elif answer.status is ConfigStatus.IMPOSSIBLE and not self._told_config:
-            self._told_config = True
-            text = (
-                "the gate controller refuses timing.delay_ms, guard_ms, min_pitch_ms, "
-                "max_in_flight or gate.wiring as impossible: rejecting"
-            )
-            self._events.append(GateNotice("gate_config", text))
+            return
+        why = refusal(answer.status)
+        if why and not self._refusal:
+            self._refusal = why
+            self._events.append(GateNotice("gate_config", f"{why}: rejecting until it does"))
 
     def _on_trigger(self, trigger: messages.Trigger, now_ns: int) -> None:
         if not self._is_new(ReportKind.TRIGGER, trigger.part):
@@ -246,7 +261,8 @@ class Session:
         if trigger.barred is OutcomeKind.NONE and self.up(now_ns):
             self._book.enliven(trigger.part)
         self._eye.trigger(trigger.part, trigger.tick)
-        self._events.append(Trigger(self._link.peer or 0, trigger.part, at_ns))
+        barred = _CODES[trigger.barred] if trigger.barred in _BOUND else None
+        self._events.append(Trigger(self._link.peer or 0, trigger.part, at_ns, barred))
 
     def _on_outcome(self, outcome: messages.Outcome, _now_ns: int) -> None:
         part = outcome.part

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from agent.clock import Clock
 from agent.lanes.lane import Lane, LaneOverError
+from agent.ledger_rules import TAKEN_BACK
 from agent.line_mode import LineMode, ModeKind
 from agent.mailbox import NeverLose
 from agent.ports import Gate
@@ -32,15 +33,8 @@ from agent.records import (
 from agent.schedule import Flight, InFlight, Timing, settle, uninspected
 from agent.tally import Tally
 
-# An outcome other than `passed` for a part that was to be let through: the host takes it over, so
-# that both sides always say the same of a part.
-REFUSED = {
-    OutcomeCode.LATE_REFUSED: Reason.LATE,
-    OutcomeCode.TOO_CLOSE: Reason.TOO_CLOSE,
-    OutcomeCode.NO_HEARTBEAT: Reason.GATE,
-    OutcomeCode.FAULT: Reason.GATE,
-    OutcomeCode.REJECTED: Reason.GATE,
-}
+# Notices after which no part can be passed until `gate_back`.
+LOST = {"gate_lost", "trigger_lost"}
 
 
 class GateLane(Lane):
@@ -81,6 +75,7 @@ class GateLane(Lane):
         self._started_ns = clock.now_ns()
         self.draining = False
         self.state = "opening"
+        self.lost = ""  # why there is no gate, while there is none
 
     @property
     def unfinished(self) -> int:
@@ -123,6 +118,8 @@ class GateLane(Lane):
         self._record(part)
         self._tally.trigger(trigger.at_ns)
         flight, before = self._flights.add(part)
+        if trigger.barred is not None and flight.spoiled is Reason.NONE:
+            flight.spoiled = TAKEN_BACK[trigger.barred]
         if before is not None:
             self._spoil(before)
         reason = self._refusal(flight, now_ns)
@@ -240,10 +237,10 @@ class GateLane(Lane):
             flight.verdict = late
             self._tally.verdict(late, now_ns)
             self._record(Judged(late))
-        elif verdict.kind is VerdictKind.PASS and code in REFUSED:
+        elif verdict.kind is VerdictKind.PASS and code in TAKEN_BACK:
             # A PASS that was never released, its row not being durable, is late; the gate did well.
             held = code is OutcomeCode.REJECTED and not flight.allowed
-            self._amend(flight, verdict, Reason.LATE if held else REFUSED[code])
+            self._amend(flight, verdict, Reason.LATE if held else TAKEN_BACK[code])
 
     def _amend(self, flight: Flight, verdict: Verdict, reason: Reason) -> None:
         amended = uninspected(verdict, reason)
@@ -275,7 +272,11 @@ class GateLane(Lane):
             self._tally.disagreement()
             if self._latches:
                 self._mode.latch(notice.text, self.clock.wall_ns())
-        self.state = "in step" if notice.kind == "gate_back" else notice.text
+        back = notice.kind == "gate_back"
+        self.state = "in step" if back else notice.text
+        if back or notice.kind in LOST:
+            self.lost = "" if back else notice.text
+            self._flights.in_touch = back
         self._record(Event(notice.kind, notice.text, self.clock.now_ns()))
 
     def _record(self, item: ToRecorder) -> None:

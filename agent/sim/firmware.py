@@ -1,7 +1,8 @@
 """The gate controller's program as a state machine: bytes and edges in, bytes and a gate out.
 
 Pure: `now_us` is the controller's own time and only ever grows. It is the model that the firmware
-under `deploy/firmware` has to follow, and the simulated controller runs it as it stands.
+under `deploy/firmware` has to follow, and the simulated controller runs it as it stands. Its
+encoder, if it has one, is told by `belt`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.gates import messages
-from agent.gates.codes import ConfigStatus, Faults, OutcomeKind, Refusal, ReportKind, Wiring
+from agent.gates.codes import (
+    BeltMode,
+    ConfigStatus,
+    Faults,
+    OutcomeKind,
+    Refusal,
+    ReportKind,
+    Wiring,
+)
 from agent.gates.link import MAX_OPEN, Link
-from agent.sim.eye import Eye
+from agent.sim.encoder import BeltWatch
+from agent.sim.eye import STUCK_US, Eye
 from agent.sim.reports import REPEAT_US, Reports
 from agent.sim.tracker import LIMIT, TrackedPart, Tracker
 
@@ -22,16 +32,21 @@ FAR_US = 2**62
 _ANSWER_US = 500_000
 _SEEN_US = 1_000_000
 _UNSET = messages.Config(0, 0, 0, 0, 0)
+_BELT_FAULTS = Faults.BELT_STOP | Faults.BELT_SPEED | Faults.BELT_BACK
+# What it takes: one channel counts, two tell the direction as well.
+_CHANNELS = {BeltMode.WATCHED: 1, BeltMode.TICKS: 2}
 
 
 class Firmware:
     """One life of the controller, from power-up: `boot` is another number each time, never 0."""
 
-    def __init__(self, boot: int, now_us: int) -> None:
+    def __init__(self, boot: int, now_us: int, channels: int = 2) -> None:
         self.boot = boot
+        self._channels = channels  # of the encoder; 0: there is none
         self._link = Link(boot)
         self._tracker = Tracker()
         self._eye, self._second_eye = Eye(), Eye()
+        self._watch = BeltWatch()
         self._seen = 0
         self._reports = Reports()
         self._ready = self._stuck = False
@@ -66,13 +81,18 @@ class Firmware:
 
     @property
     def deadline_us(self) -> int | None:
-        """Return when `advance` must be called: the gate, the heartbeat or the eye needs it."""
-        dues = [self._tracker.deadline_us]
-        if self._pinged_us is not None:
-            dues.append(self._pinged_us + HEARTBEAT_US)
-        if not self._stuck:
-            dues.append(self._eye.stuck_at_us)
-        return min((due for due in dues if due is not None), default=None)
+        """Return when `advance` must be called: the gate, the heartbeat or the eye needs it.
+
+        With an encoder `belt` must be, whose speed is measured now and then.
+        """
+        return _earliest([self._due_us, self._watch.due_us])
+
+    @property
+    def ticks_to_go(self) -> int | None:
+        """Return after how many ticks more `belt` must be called; None while none matters."""
+        stuck_at = None if self._stuck or not self._tracker.by_place else self._eye.stuck_at
+        due = _earliest([self._tracker.deadline_place, stuck_at])
+        return None if due is None else self._watch.ahead(due)
 
     @property
     def output_due_us(self) -> int:
@@ -83,19 +103,22 @@ class Firmware:
         dues = [None if due_ns is None else due_ns // 1000 + 1]
         if self._alive and self._link.open_frames < MAX_OPEN:
             dues.append(self._reports.due_us)
-        return min((due for due in dues if due is not None), default=FAR_US)
+        due_us = _earliest(dues)
+        return FAR_US if due_us is None else due_us
 
     def eye(self, now_us: int, *, covered: bool) -> int | None:
         """Take the photo-eye's level; returns the number of a new part."""
         self.advance(now_us)
-        new = self._eye.change(covered=covered, now_us=now_us)
+        way = self._tracker.way(now_us)
+        new = self._eye.change(covered=covered, now_us=now_us, way=way)
         self._note_stuck(now_us)
         if not new:
             return None
-        barred = OutcomeKind.NONE if self._ready else OutcomeKind.REJECTED
+        barred = self._watch.trouble if self._ready else OutcomeKind.REJECTED
         otherwise = OutcomeKind.REJECTED if self._alive else OutcomeKind.NO_HEARTBEAT
         part = self._tracker.arrive(now_us, barred, otherwise)
         self._set_fault(Faults.QUEUE, on=self._tracker.overflow)
+        self._set_fault(Faults.ENCODER, on=self._tracker.same_place)
         self._reports.add(ReportKind.TRIGGER, part)
         if part.done_tick is not None:
             self._reports.add(ReportKind.OUTCOME, part)
@@ -109,16 +132,35 @@ class Firmware:
             if self._alive:
                 self._send(messages.Seen(self._seen, now_us), now_us, now_us + _SEEN_US)
 
+    def belt(self, now_us: int, count: int) -> None:
+        """Take the encoder's count at this moment, edges backwards subtracted.
+
+        What the time brings about comes before what the belt has reached.
+        """
+        self._watch.move(count)
+        if not self._tracker.by_place:
+            self._tracker.place = self._watch.place
+        self.advance(now_us)
+        self._tracker.place = self._watch.place
+        self._report(self._tracker.advance(now_us))
+        self._watch.sample(now_us)
+        trouble = self._watch.trouble
+        if trouble is not OutcomeKind.NONE:
+            self._tracker.bar(trouble, self._tracker.shut_from(now_us))
+        self._faults = self._faults & ~_BELT_FAULTS | self._watch.fault
+        self._note_stuck(now_us)
+        self._set_fault(Faults.QUEUE, on=self._tracker.overflow)
+
     def advance(self, now_us: int) -> None:
         """Do all that is due by now, each thing as of its own moment and in order."""
         if now_us < self._now_us:  # a clock that goes back has moved all windows
-            self._tracker.bar(OutcomeKind.FAULT, now_us)
+            self._tracker.bar(OutcomeKind.FAULT, self._tracker.shut_from(now_us))
         self._now_us = now_us
-        while (due_us := self.deadline_us) is not None and due_us <= now_us:
+        while (due_us := self._due_us) is not None and due_us <= now_us:
             self._report(self._tracker.advance(due_us))
             if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:
                 self._pinged_us = None
-                self._tracker.drop(OutcomeKind.NO_HEARTBEAT, due_us)
+                self._tracker.drop(OutcomeKind.NO_HEARTBEAT, self._tracker.shut_from(due_us))
                 self._set_fault(Faults.HEARTBEAT, on=True)
             self._note_stuck(due_us)
         self._set_fault(Faults.QUEUE, on=self._tracker.overflow)
@@ -146,21 +188,31 @@ class Firmware:
     def _alive(self) -> bool:
         return self._pinged_us is not None
 
+    @property
+    def _due_us(self) -> int | None:
+        """Return when the time itself brings something about."""
+        dues = [self._tracker.deadline_us]
+        if self._pinged_us is not None:
+            dues.append(self._pinged_us + HEARTBEAT_US)
+        if not (self._stuck or self._tracker.by_place):
+            dues.append(self._eye.stuck_at)
+        return _earliest(dues)
+
     def _send(self, message: messages.Message, now_us: int, expiry_us: int) -> bool:
         return self._link.send(message, now_us * 1000, expiry_us * 1000)
 
-    def _greet(self, peer: int) -> None:
-        self._link.post(messages.Hello(messages.VERSION, self.boot, peer, LIMIT))
+    def _greet(self, peer: int, version: int = messages.VERSION) -> None:
+        self._link.post(messages.Hello(version, self.boot, peer, LIMIT))
 
     def _report(self, done: Sequence[TrackedPart]) -> None:
         for part in done:
             self._reports.add(ReportKind.OUTCOME, part)
 
     def _note_stuck(self, now_us: int) -> None:
-        self._stuck = self._eye.stuck(now_us)
+        self._stuck = self._eye.stuck(self._tracker.way(now_us))
         self._set_fault(Faults.PHOTO_EYE, on=self._stuck)
         if self._stuck:
-            self._tracker.bar(OutcomeKind.FAULT, now_us)
+            self._tracker.bar(OutcomeKind.FAULT, self._tracker.shut_from(now_us))
 
     def _set_fault(self, fault: Faults, *, on: bool) -> None:
         self._faults = self._faults | fault if on else self._faults & ~fault
@@ -176,12 +228,13 @@ class Firmware:
             self._told_faults = self._faults if told else self._told_faults
 
     def _on_hello(self, hello: messages.Hello, now_us: int) -> None:
-        if hello.version == messages.VERSION and hello.boot != self._link.peer:
+        spoken = messages.PLAIN_VERSION <= hello.version <= messages.VERSION
+        if spoken and hello.boot != self._link.peer:
             self._link.meet(hello.boot)
             self._leave_host(now_us)
             self._reports.resend(now_us)
             self._told_faults = Faults(0)
-        self._greet(hello.boot)
+        self._greet(hello.boot, hello.version if spoken else messages.VERSION)
 
     def _on_bye(self, _bye: messages.Bye, now_us: int) -> None:
         self._link.meet(None)
@@ -189,7 +242,7 @@ class Firmware:
 
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
-        self._tracker.bar(OutcomeKind.REJECTED, now_us + 1)
+        self._tracker.bar(OutcomeKind.REJECTED, self._tracker.way(now_us) + 1)
         self._ready = False
         self._pinged_us = None
         self._set_fault(Faults.HEARTBEAT, on=False)
@@ -202,11 +255,16 @@ class Firmware:
     def _configure(self, config: messages.Config, now_us: int) -> ConfigStatus:
         if not config.possible or config.max_in_flight > LIMIT:
             return ConfigStatus.IMPOSSIBLE
+        if config.belt is not None and self._channels < _CHANNELS[config.belt.mode]:
+            return ConfigStatus.NO_ENCODER
         if config != self._tracker.config:
             if self._tracker.live:
                 return ConfigStatus.BUSY
             self._report(self._tracker.configure(config, now_us))
             self._eye.debounce_us = self._second_eye.debounce_us = config.debounce_us
+            self._watch.begin(config.belt, now_us)
+            self._faults &= ~(_BELT_FAULTS | Faults.ENCODER)
+            self._eye.measure(self._tracker.way(now_us), config.way_of(STUCK_US))
         self._ready = True
         return ConfigStatus.ACCEPTED
 
@@ -234,3 +292,7 @@ class Firmware:
         self._set_fault(Faults.HEARTBEAT, on=False)
         counts = (self._tracker.in_flight, len(self._reports), self.refused, self._reports.lost)
         self._link.post(messages.Pong(ping.host_ns, now_us, self._faults, *counts))
+
+
+def _earliest(dues: Sequence[int | None]) -> int | None:
+    return min((due for due in dues if due is not None), default=None)

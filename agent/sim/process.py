@@ -24,6 +24,8 @@ from agent.sim.belt import Belt
 from agent.sim.cable import Cable
 from agent.sim.firmware import Firmware
 from agent.sim.line_faults import FaultRates, LineFaults
+from agent.sim.motion import Motion
+from agent.sim.moving_witness import MovingWitness
 from agent.sim.oscillator import Oscillator
 from agent.sim.witness import BehindGate, Witness
 
@@ -38,11 +40,8 @@ class Controller:
         self._record = record
         now_ns = clock.now_ns()
         self._oscillator = Oscillator(now_ns, options.tick_offset_us, options.ppm)
-        belt = Belt(options.rate, options.jitter, options.seed, options.start_ns, options.parts)
-        delay_ns = round(options.delay_ms * 1e6)
-        eye_ns = round(options.second_eye_ms * 1e6)
-        behind = BehindGate(options.second_eye, eye_ns, options.flap)
-        self._witness = Witness(belt, delay_ns, self._oscillator, now_ns, behind)
+        self._channels = 2 if options.ticks_per_s else 0
+        self._witness = _witness(options, self._oscillator, now_ns)
         rates = FaultRates(
             options.drop,
             options.corrupt,
@@ -109,7 +108,8 @@ class Controller:
 
     def _power_up(self) -> Firmware:
         now_ns = self._clock.now_ns()
-        firmware = Firmware(secrets.randbelow(2**32 - 1) + 1, self._oscillator.tick(now_ns))
+        boot = secrets.randbelow(2**32 - 1) + 1
+        firmware = Firmware(boot, self._oscillator.tick(now_ns), channels=self._channels)
         self._write({"event": "boot", "at_ns": now_ns, "boot": firmware.boot})
         return firmware
 
@@ -117,6 +117,21 @@ class Controller:
         if self._record is not None:
             self._record.write(json.dumps(line) + "\n")
             self._record.flush()
+
+
+def _witness(
+    options: argparse.Namespace, clock: Oscillator, now_ns: int
+) -> Witness | MovingWitness:
+    """Return the belt: one that runs by the clock, or by its encoder's ticks."""
+    belt = Belt(options.rate, options.jitter, options.seed, options.start_ns, options.parts)
+    if options.ticks_per_s:
+        pairs = [pair.split(":") for pair in options.motion.split(",") if pair]
+        steps = [(belt.start_ns + round(float(at) * 1e9), int(speed)) for at, speed in pairs]
+        motion = Motion(options.ticks_per_s, belt.start_ns, steps)
+        way_ticks = round(options.delay_ms * options.ticks_per_s / 1000)
+        return MovingWitness(belt, motion, way_ticks, clock)
+    behind = BehindGate(options.second_eye, round(options.second_eye_ms * 1e6), options.flap)
+    return Witness(belt, round(options.delay_ms * 1e6), clock, now_ns, behind)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -195,6 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--second-eye", choices=places, default="none", help="what it looks at")
     parser.add_argument("--second-eye-ms", type=float, default=200.0, help="from the gate to it")
     parser.add_argument("--flap", choices=flaps, default="sound", help="whether it obeys")
+    parser.add_argument("--ticks-per-s", type=int, default=0, help="encoder; 0: there is none")
+    parser.add_argument("--motion", default="", help="S:TICKS_PER_S,... seconds after part 0")
     parser.add_argument("--with-parent", action="store_true", help="end with standard input")
     parser.add_argument("--tick-offset-us", type=int, default=0, help="the clock's own start")
     parser.add_argument("--ppm", type=int, default=0, help="how fast the controller's clock is")

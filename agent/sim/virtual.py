@@ -14,6 +14,8 @@ from agent.records import GateNotice
 from agent.sim.belt import Belt
 from agent.sim.firmware import Firmware
 from agent.sim.line_faults import FaultRates, LineFaults
+from agent.sim.motion import Motion
+from agent.sim.moving_witness import MovingWitness
 from agent.sim.oscillator import Oscillator
 from agent.sim.witness import SOUND, BehindGate, Met, Witness
 
@@ -34,6 +36,7 @@ class VirtualLine:
         clock: ManualClock | None = None,
         oscillator: Oscillator | None = None,
         behind: BehindGate = SOUND,
+        motion: Motion | None = None,
     ) -> None:
         self.clock = clock or ManualClock(1_000_000_000)
         self.oscillator = oscillator or Oscillator(self.clock.now_ns(), offset_us=seed << 20)
@@ -41,8 +44,13 @@ class VirtualLine:
         self.book = PartBook()
         self.terms = terms
         self.firmware = Firmware(seed << 8 | 1, self.oscillator.tick(now_ns))
-        delay_ns = terms.config.delay_us * 1000
-        self.witness = Witness(belt, delay_ns, self.oscillator, now_ns, behind)
+        self.witness: Witness | MovingWitness
+        if motion is not None and terms.config.belt is not None:
+            way_ticks = terms.config.belt.delay_ticks
+            self.witness = MovingWitness(belt, motion, way_ticks, self.oscillator)
+        else:
+            delay_ns = terms.config.delay_us * 1000
+            self.witness = Witness(belt, delay_ns, self.oscillator, now_ns, behind)
         self.down, self.up = (LineFaults(rates or FaultRates(), seed + way) for way in (0, 1))
         self.met: list[Met] = []
         self.events: list[GateEvent] = []

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.commands.options import ByOption
+
 
 def trust(
     *,
@@ -23,19 +25,23 @@ def trust(
         str | None, typer.Option("--remove", metavar="KEY_ID", help="Take an old key away.")
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why it was revoked.")] = "",
+    by: ByOption = None,
 ) -> None:
     """List whose bundles this device takes; add, revoke or remove a key.
 
     Example: linewarden trust --add office-2.pub
     """
+    from deploy.clock import SystemClock
     from deploy.trust import add_key, read_trust, remove_key, revoke_key
+    from deploy.who import who
 
+    person = who(SystemClock(), by)
     if add is not None:
-        add_key(folder, add)
+        add_key(folder, add, person)
     if revoke is not None:
-        revoke_key(folder, revoke, reason)
+        revoke_key(folder, revoke, reason, person)
     if remove is not None:
-        remove_key(folder, remove)
+        remove_key(folder, remove, person)
     ring = read_trust(folder)
     for key_id in sorted(ring.keys, key=lambda one: ring.keys[one].name):
         word = "revoked" if key_id in ring.revoked else "trusted"

@@ -1,33 +1,34 @@
 """The controller's program as a state machine: bytes and edges in, bytes and a gate out.
 
-`agent/sim/firmware.py` is the model, and the tests run both side by side. `now_us` only grows.
+`agent/sim/firmware.py` is the model, and the tests run both side by side. `now_us` only grows. Of
+the belt it is told by `belt`, where there is an encoder.
 """
 
 import struct
 
 import messages
-from clock import MASK
-from eye import Eye
+from aim import aim
+from belt import Belt
+from eye import STUCK_US, Eye
+from flight import LIMIT
 from link import Link
 from micropython import const
 from reports import Reports
-from tracker import LIMIT, Tracker
+from terms import judge
+from tracker import Tracker
 
 HEARTBEAT_US = const(500_000)
 ANNOUNCE_US = const(250_000)
 _ANSWER_US = const(500_000)
 _REPORT_US = const(100_000)
 _SEEN_US = const(1_000_000)
-# The gate's timer counts in 30 bits, so only a window that is near may be handed to it.
-_ARM_AHEAD_US = const(1_000_000)
-_MAX_GUARD_US = const(60_000_000)
 _UNSET = (0, 0, 0, 0, 0, 0)
 
 
 class Controller:
     """One life of the controller, from power-up: `boot` is another number each time, never 0."""
 
-    def __init__(self, boot: int, wiring: int, gate, now_us: int) -> None:
+    def __init__(self, boot: int, wiring: int, gate, now_us: int, encoder=None) -> None:
         self.boot = boot
         self._wiring = wiring
         self._gate = gate
@@ -35,6 +36,7 @@ class Controller:
         self._reports = Reports()
         self._tracker = Tracker(self._reports, gate)
         self._reports.watch(self._tracker)
+        self._belt = Belt(encoder)
         self._eye = Eye()
         self._second_eye = Eye()
         self._seen = 0
@@ -60,11 +62,21 @@ class Controller:
         return self._now_us
 
     def deadline_us(self) -> "int | None":
-        """Return when `advance` must be called: the gate, the heartbeat or the eye needs it."""
-        dues = [self._tracker.deadline_us(), None if self._stuck else self._eye.stuck_at_us()]
-        if self._pinged_us is not None:
-            dues.append(self._pinged_us + HEARTBEAT_US)
-        return _earliest(dues)
+        """Return when `advance` must be called: the gate, the heartbeat or the eye needs it.
+
+        With an encoder `belt` must be, whose speed is measured now and then.
+        """
+        return _earliest([self._due_us(), self._belt.due_us()])
+
+    def belt_due(self) -> "int | None":
+        """Return at which count of its encoder `belt` must be called; None while none matters."""
+        due = self._deadline_place()
+        return None if due is None else self._belt.raw(due)
+
+    def ticks_to_go(self) -> "int | None":
+        """Return after how many ticks more that is."""
+        due = self._deadline_place()
+        return None if due is None else self._belt.ahead(due)
 
     def output_due_us(self) -> "int | None":
         """Return when `output` has something to say at the latest."""
@@ -76,21 +88,22 @@ class Controller:
     def eye(self, covered: bool, now_us: int) -> int:
         """Take the photo-eye's level; returns the number of a new part, else 0."""
         self.advance(now_us)
-        new = self._eye.change(covered, now_us)
+        new = self._eye.change(covered, now_us, self._tracker.way(now_us))
         self._note_stuck(now_us)
         if not new:
             return 0
-        barred = messages.NONE if self._ready else messages.REJECTED
+        barred = self._belt.trouble() if self._ready else messages.REJECTED
         alive = self._pinged_us is not None
         otherwise = messages.REJECTED if alive else messages.NO_HEARTBEAT
         number = self._tracker.arrive(now_us, barred, otherwise)
         self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
+        self._set_fault(messages.ENCODER_FAULT, self._tracker.same_place)
         return number
 
     def second_eye(self, covered: bool, now_us: int) -> None:
         """Take the level of the photo-eye behind the gate: told to a host that is there."""
         self.advance(now_us)
-        if self._second_eye.change(covered, now_us):
+        if self._second_eye.change(covered, now_us, now_us):
             self._seen = (self._seen + 1) & 0xFFFFFFFF
             if self._pinged_us is not None:
                 payload = struct.pack(messages.SEEN_LAYOUT, self._seen, now_us)
@@ -98,22 +111,46 @@ class Controller:
 
     def bar_all(self, now_us: int) -> None:
         """Reject what is in flight: edges were lost, or the clock has gone back."""
-        self._tracker.bar(messages.BROKEN, now_us)
+        self._tracker.bar(messages.BROKEN, self._tracker.shut_from(now_us))
+
+    def belt(self, raw: int, now_us: int) -> None:
+        """Take the furthest that the encoder has counted at this moment.
+
+        What the time brings about comes before what the belt has reached.
+        """
+        belt, tracker = self._belt, self._tracker
+        belt.move(raw)
+        if not tracker.by_place:
+            tracker.place = belt.place
+        self.advance(now_us)
+        tracker.place = belt.place
+        tracker.advance(now_us)
+        belt.sample(now_us)
+        if belt.has_lost():
+            self.bar_all(now_us)
+            self._set_fault(messages.ENCODER_FAULT, True)
+        trouble = belt.trouble()
+        if trouble:
+            tracker.bar(trouble, tracker.shut_from(now_us))
+        self._faults = self._faults & ~messages.BELT_FAULTS | belt.fault()
+        belt.noted()
+        self._note_stuck(now_us)
+        self._set_fault(messages.QUEUE_FAULT, tracker.overflow)
 
     def advance(self, now_us: int) -> None:
         """Do all that is due by now, each thing as of its own moment and in order."""
         if now_us < self._now_us:
             self.bar_all(now_us)
         self._now_us = now_us
-        due_us = self.deadline_us()
+        due_us = self._due_us()
         while due_us is not None and due_us <= now_us:
             self._tracker.advance(due_us)
             if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:
                 self._pinged_us = None
-                self._tracker.drop(messages.NO_HEARTBEAT, due_us)
+                self._tracker.drop(messages.NO_HEARTBEAT, self._tracker.shut_from(due_us))
                 self._set_fault(messages.HEARTBEAT_FAULT, True)
             self._note_stuck(due_us)
-            due_us = self.deadline_us()
+            due_us = self._due_us()
         self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
 
     def receive(self, data: bytes, now_us: int) -> None:
@@ -140,24 +177,31 @@ class Controller:
 
     def drive(self, now_us: int) -> None:
         """Hand the next window to the gate's timer, never longer than the heartbeat lasts."""
-        part = self._tracker.next_permitted()
-        if part and self._pinged_us is not None:
-            start, centre, end = self._tracker.window()
-            until = min(end, self._pinged_us + HEARTBEAT_US)
-            if start - now_us < _ARM_AHEAD_US and until > start:
-                self._gate.arm(part, start & MASK, centre - start, until - start)
-                return
-        self._gate.shut()
+        until_us = 0 if self._pinged_us is None else self._pinged_us + HEARTBEAT_US
+        aim(self._gate, self._tracker, self._belt, now_us, until_us)
 
-    def _greet(self, peer: int) -> None:
-        fields = (messages.VERSION, self.boot, peer, LIMIT)
+    def _deadline_place(self) -> "int | None":
+        measured = self._tracker.by_place and not self._stuck
+        stuck_at = self._eye.stuck_at() if measured else None
+        return _earliest([self._tracker.deadline_place(), stuck_at])
+
+    def _due_us(self) -> "int | None":
+        """Return when the time itself brings something about."""
+        measured = not (self._stuck or self._tracker.by_place)
+        dues = [self._tracker.deadline_us(), self._eye.stuck_at() if measured else None]
+        if self._pinged_us is not None:
+            dues.append(self._pinged_us + HEARTBEAT_US)
+        return _earliest(dues)
+
+    def _greet(self, peer: int, version: int = messages.VERSION) -> None:
+        fields = (version, self.boot, peer, LIMIT)
         self._link.post(messages.HELLO, struct.pack(messages.HELLO_LAYOUT, *fields))
 
     def _note_stuck(self, now_us: int) -> None:
-        self._stuck = self._eye.stuck(now_us)
+        self._stuck = self._eye.stuck(self._tracker.way(now_us))
         self._set_fault(messages.EYE_FAULT, self._stuck)
         if self._stuck:
-            self._tracker.bar(messages.BROKEN, now_us)
+            self.bar_all(now_us)
 
     def _set_fault(self, fault: int, on: bool) -> None:
         self._faults = self._faults | fault if on else self._faults & ~fault
@@ -176,12 +220,13 @@ class Controller:
 
     def _on_hello(self, payload: bytes, now_us: int) -> None:
         version, boot, _peer, _limit = struct.unpack(messages.HELLO_LAYOUT, payload)
-        if version == messages.VERSION and boot != self._link.peer:
+        spoken = messages.PLAIN_VERSION <= version <= messages.VERSION
+        if spoken and boot != self._link.peer:
             self._link.meet(boot)
             self._leave_host(now_us)
             self._reports.resend()
             self._told_faults = 0
-        self._greet(boot)
+        self._greet(boot, version if spoken else messages.VERSION)
 
     def _on_bye(self, _payload: bytes, now_us: int) -> None:
         self._link.meet(None)
@@ -189,30 +234,35 @@ class Controller:
 
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
-        self._tracker.bar(messages.REJECTED, now_us + 1)
+        self._tracker.bar(messages.REJECTED, self._tracker.way(now_us) + 1)
         self._ready = False
         self._pinged_us = None
         self._set_fault(messages.HEARTBEAT_FAULT, False)
 
     def _on_config(self, payload: bytes, now_us: int) -> None:
-        config = struct.unpack(messages.CONFIG_LAYOUT, payload)
-        status = self._configure(config, now_us)
+        status = self._configure(messages.unpack_config(payload), now_us)
         force = self._tracker.config or _UNSET
-        answer = struct.pack("<B", status) + struct.pack(messages.CONFIG_LAYOUT, *force)
+        answer = struct.pack("<B", status) + messages.pack_config(force)
         self._link.send(messages.CONFIGURED, answer, now_us, now_us + _ANSWER_US)
 
     def _configure(self, config: tuple, now_us: int) -> int:
-        _delay, guard_us, _pitch, debounce_us, limit, wiring = config
-        held = limit <= LIMIT and guard_us <= _MAX_GUARD_US and wiring == self._wiring
-        if not (held and messages.possible(config)):
-            return messages.IMPOSSIBLE
+        status = judge(config, self._wiring, self._belt.channels())
+        if status != messages.ACCEPTED:
+            return status
         if config != self._tracker.config:
             if self._tracker.live():
                 return messages.BUSY
             self._tracker.configure(config, now_us)
-            self._eye.debounce_us = self._second_eye.debounce_us = debounce_us
+            self._eye.debounce_us = self._second_eye.debounce_us = config[3]
+            self._watch_belt(messages.belt_of(config), now_us)
         self._ready = True
         return messages.ACCEPTED
+
+    def _watch_belt(self, terms: "tuple | None", now_us: int) -> None:
+        self._belt.begin(terms, now_us)
+        self._faults &= ~(messages.BELT_FAULTS | messages.ENCODER_FAULT)
+        stuck_after = STUCK_US * terms[4] // 1_000_000 if self._tracker.by_place else STUCK_US
+        self._eye.measure(self._tracker.way(now_us), stuck_after)
 
     def _on_pass(self, payload: bytes, now_us: int) -> None:
         boot, part, expiry = struct.unpack(messages.PASS_LAYOUT, payload)
@@ -239,7 +289,7 @@ class Controller:
         self._set_fault(messages.HEARTBEAT_FAULT, False)
         host_ns = struct.unpack(messages.PING_LAYOUT, payload[:8])[0]
         reports = self._reports
-        counts = (self._tracker.in_flight, reports.unrecorded, self.refused(), reports.lost)
+        counts = (self._tracker.flight.count, reports.unrecorded, self.refused(), reports.lost)
         pong = struct.pack(messages.PONG_LAYOUT, host_ns, now_us, self._faults, *counts)
         self._link.post(messages.PONG, pong)
 

@@ -1,5 +1,7 @@
 """The program of the board: turn after turn, for ever."""
 
+import gc
+
 from clock import Clock
 from controller import Controller
 from gate import Gate
@@ -10,11 +12,15 @@ from settings import WIRING
 
 def build(board) -> Loop:
     """Return the whole program on this board, its gate at rest and its timer running."""
-    gate = Gate(board.put_gate)
+    gc.collect()
+    gc.threshold(4_096)  # also for what is made here, see boot.py
+    gate = Gate(board.put_gate, board.encoder)
     gate.inverted = WIRING == 1
     gate.rest()
     clock = Clock(board.ticks_us)
-    controller = Controller(board.boot_number(), WIRING, gate, clock.now_us)
+    controller = Controller(board.boot_number(), WIRING, gate, clock.now_us, board.encoder)
+    gc.collect()
+    gc.threshold(-1)
     board.start(gate)
     return Loop(board, clock, gate, controller)
 

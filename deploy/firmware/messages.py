@@ -4,7 +4,8 @@ import struct
 
 from micropython import const
 
-VERSION = const(1)
+VERSION = const(2)
+PLAIN_VERSION = const(1)
 HELLO = const(1)
 CONFIG = const(2)
 CONFIGURED = const(3)
@@ -32,10 +33,14 @@ LATE_REFUSED = const(3)
 TOO_CLOSE = const(4)
 NO_HEARTBEAT = const(5)
 BROKEN = const(6)
+BELT_STOP = const(7)
+BELT_SPEED = const(8)
+BELT_BACK = const(9)
 
 ACCEPTED = const(0)
 BUSY = const(1)
 IMPOSSIBLE = const(2)
+NO_ENCODER = const(3)
 
 UNKNOWN_PART = const(1)
 EXPIRED = const(2)
@@ -48,9 +53,23 @@ OTHER_BOOT = const(7)
 HEARTBEAT_FAULT = const(1)
 QUEUE_FAULT = const(2)
 EYE_FAULT = const(4)
+STOP_FAULT = const(8)
+SPEED_FAULT = const(16)
+BACK_FAULT = const(32)
+ENCODER_FAULT = const(64)
+BELT_FAULTS = const(56)
+
+# What the encoder is for: to watch the speed while windows are times, or to be their measure.
+WATCHED = const(1)
+TICKS = const(2)
+# A belt may go back so much, as a share of the guard.
+BACK_SHARE = const(4)
+_LEAST_TOLD = const(2_000)
 
 HELLO_LAYOUT = "<HIIH"
 CONFIG_LAYOUT = "<IIIIHB"
+BELT_LAYOUT = "<IIIIHBBIIIIB"
+_PLAIN_FIELDS = const(6)
 TRIGGER_LAYOUT = "<IQB"
 PASS_LAYOUT = "<IIQ"
 REFUSED_LAYOUT = "<IB"
@@ -74,15 +93,21 @@ def _recorded(payload: bytes) -> bool:
     return whole and all(payload[at] <= 1 for at in range(0, len(payload), _REPORT_BYTES))
 
 
+def _config(payload: bytes) -> bool:
+    if len(payload) == 37 and not WATCHED <= payload[19] <= TICKS:
+        return False
+    return len(payload) in (19, 37) and payload[18] <= 1
+
+
 # Whether the payload of each type has its length and only numbers with a meaning.
 VALID = {
     HELLO: lambda payload: len(payload) == 12,
-    CONFIG: lambda payload: len(payload) == 19 and payload[18] <= 1,
-    CONFIGURED: lambda payload: len(payload) == 20 and payload[0] <= 2 and payload[19] <= 1,
-    TRIGGER: lambda payload: len(payload) == 13 and payload[12] <= 6,
+    CONFIG: _config,
+    CONFIGURED: lambda payload: len(payload) and payload[0] <= 3 and _config(payload[1:]),
+    TRIGGER: lambda payload: len(payload) == 13 and payload[12] <= 9,
     PASS: lambda payload: len(payload) == 16,
     REFUSED: lambda payload: len(payload) == 5 and 1 <= payload[4] <= 7,
-    OUTCOME: lambda payload: len(payload) == 14 and payload[12] <= 6,
+    OUTCOME: lambda payload: len(payload) == 14 and payload[12] <= 9,
     RECORDED: _recorded,
     PING: lambda payload: len(payload) == 30,
     PONG: lambda payload: len(payload) == 30,
@@ -95,8 +120,35 @@ VALID = {
 
 def possible(config: tuple) -> bool:
     """Return whether two parts that are far enough apart can never share a window."""
-    delay_us, guard_us, pitch_us, debounce_us, limit, _wiring = config
-    return 0 < guard_us < delay_us and pitch_us >= max(2 * guard_us, debounce_us) and limit >= 1
+    delay_us, guard_us, pitch_us, debounce_us, limit, _wiring = config[:_PLAIN_FIELDS]
+    if not (0 < guard_us < delay_us and pitch_us >= max(2 * guard_us, debounce_us) and limit >= 1):
+        return False
+    terms = belt_of(config)
+    return terms is None or _belt_possible(*terms)
+
+
+def _belt_possible(mode, delay, guard, pitch, ticks_per_s, tolerance) -> bool:
+    if not (0 < guard < delay and ticks_per_s > 0):
+        return False
+    if mode == TICKS:
+        return guard >= BACK_SHARE and pitch >= 2 * guard
+    return pitch > guard and 0 < tolerance < 100 and ticks_per_s * tolerance >= _LEAST_TOLD
+
+
+def unpack_config(payload: bytes) -> tuple:
+    """Return the fields of a CONFIG; those of the belt follow where there is one."""
+    layout = CONFIG_LAYOUT if len(payload) == struct.calcsize(CONFIG_LAYOUT) else BELT_LAYOUT
+    return struct.unpack(layout, payload)
+
+
+def pack_config(config: tuple) -> bytes:
+    """Return a CONFIG's payload."""
+    return struct.pack(CONFIG_LAYOUT if len(config) == _PLAIN_FIELDS else BELT_LAYOUT, *config)
+
+
+def belt_of(config: tuple) -> "tuple | None":
+    """Return mode, delay, guard, smallest pitch, ticks a second and tolerance; None without."""
+    return config[_PLAIN_FIELDS:] or None
 
 
 def unpack_all(layout: str, payload: bytes) -> list:

@@ -19,6 +19,8 @@ class Board:
     def __init__(self, line) -> None:
         self.edges = EdgeRing()
         self.encoder = None
+        if settings.ENCODER_A_PIN is not None:
+            self.encoder = Encoder(channels=1 if settings.ENCODER_B_PIN is None else 2)
         self.ticks_us = time.ticks_us
         self.any = line.any
         self.read = line.read
@@ -65,11 +67,15 @@ class Board:
         self._gate.check(self.ticks_us())
 
     def _on_eye(self, pin) -> None:
-        self.edges.put(self.ticks_us(), pin.value() != self._eye_idle)
+        self.edges.put(self.ticks_us(), pin.value() != self._eye_idle, self._place())
 
     def _on_second_eye(self, pin) -> None:
         covered = pin.value() != self._second_idle
-        self.edges.put(self.ticks_us(), 3 if covered else 2)
+        self.edges.put(self.ticks_us(), 3 if covered else 2, self._place())
+
+    def _place(self) -> int:
+        encoder = self.encoder
+        return 0 if encoder is None else encoder.peak
 
     def _on_encoder(self, _pin) -> None:
         self.encoder.quadrature(self._a.value() << 1 | self._b.value())
@@ -86,15 +92,14 @@ class Board:
         self._second_pin.irq(self._on_second_eye, both, hard=True)
 
     def _start_encoder(self, both: int) -> None:
-        if settings.ENCODER_A_PIN is None:
+        if self.encoder is None:
             return
-        self.encoder = Encoder()
         self._a = Pin(settings.ENCODER_A_PIN, Pin.IN, Pin.PULL_UP)
         if settings.ENCODER_B_PIN is None:
             self._a.irq(self._on_pulse, both, hard=True)
             return
         self._b = Pin(settings.ENCODER_B_PIN, Pin.IN, Pin.PULL_UP)
-        self._on_encoder(None)
+        self.encoder.settle(self._a.value() << 1 | self._b.value())
         self._a.irq(self._on_encoder, both, hard=True)
         self._b.irq(self._on_encoder, both, hard=True)
 

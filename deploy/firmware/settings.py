@@ -16,7 +16,8 @@ EYE_PULL_UP = True
 SECOND_EYE_PIN = None
 SECOND_EYE_ACTIVE_LOW = True
 
-# The belt's encoder; None: there is none. Without channel B every edge of A counts upwards.
+# The belt's encoder; None: there is none. Without channel B every edge of A counts upwards: enough
+# to watch the speed (gate.ticks_per_s), too little for windows in ticks (gate.delay_ticks).
 ENCODER_A_PIN = None
 ENCODER_B_PIN = None
 

@@ -107,3 +107,29 @@ def test_a_spoiled_part_has_a_close_neighbour(gaps):
     for i, flight in enumerate(flying):
         near = [abs(times[j] - times[i]) for j in (i - 1, i + 1) if 0 <= j < len(times)]
         assert (flight.spoiled is Reason.TOO_CLOSE) == (min(near) < TIMING.min_pitch_ns)
+
+
+def test_parts_on_a_belt_that_is_followed_are_waited_for():
+    """A standing belt makes no part overdue; a gate out of touch, or another one, does."""
+    timing = Timing.from_config(config.Timing(max_in_flight=2), by_place=True)
+    flights = InFlight(timing, outcome_grace_ns=0)
+    first, _ = flights.add(part(1, 0))
+    assert flights.overdue(10**15) == []
+    flights.in_touch = False
+    assert flights.overdue(10**15) == [first]
+    flights.in_touch = True
+    assert flights.overdue(10**15) == []
+    second, _ = flights.add(part(1, 10**15, boot=2))
+    assert flights.overdue(10**15 + 1) == [first]
+    flights.remove(1, 1)
+    for number in (2, 3, 4):
+        flights.add(part(number, 10**15 + number * 100 * MS, boot=2))
+    assert flights.overdue(10**16) == [second]
+
+
+def test_parts_on_a_belt_in_time_are_not_waited_for():
+    """Without places an outcome has its time, also while the gate is in touch."""
+    flights = InFlight(TIMING, outcome_grace_ns=0)
+    first, _ = flights.add(part(1, 0))
+    assert flights.in_touch
+    assert flights.overdue(TIMING.window(0)[1]) == [first]

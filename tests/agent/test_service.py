@@ -41,6 +41,55 @@ def test_a_gate_that_is_not_there_stops_the_start_and_frees_everything(tmp_path)
     assert ledger_is_free(tmp_path)
 
 
+# A relay sees no parts, and takes its time.
+RELAY_LINE = """[trigger]
+driver = "interval"
+interval_ms = 1000
+[timing]
+delay_ms = 2000.0
+min_pitch_ms = 900.0
+command_ms = 40.0
+"""
+
+
+class Systemd(Notifier):
+    """Keeps the last status; sets `stop` once it says what is waited for, or after 40 looks."""
+
+    def __init__(self, words):
+        super().__init__(None)
+        self.stop, self.status = threading.Event(), ""
+        self._words, self._looks = words, 0
+
+    def alive(self, status):
+        self.status, self._looks = status, self._looks + 1
+        if self._words in status or self._looks > 40:
+            self.stop.set()
+
+
+@pytest.mark.parametrize(
+    ("port", "words"),
+    [
+        ("nowhere", "plug the gate controller in"),
+        ("/etc/hostname", "cannot be used as a serial port"),
+        ("/dev/zero", "cannot be used as a serial port"),
+    ],
+)
+@pytest.mark.parametrize("driver", ["controller", "modbus", "lcus", "line"])
+def test_under_systemd_a_gate_that_cannot_be_opened_is_waited_for(tmp_path, driver, port, words):
+    """Whatever is wrong with it: the agent is up, rejecting, and the status says what to do."""
+    write_scripted(tmp_path / "m.lwb")
+    gate = f'[gate]\ndriver = "{driver}"\nport = "{port}"\n'
+    if driver != "controller":
+        gate += RELAY_LINE
+    systemd = Systemd(words)
+    service = Service(config(tmp_path, gate=gate), SystemClock(), systemd, waits_for_gate=True)
+    assert service.run(systemd.stop)
+    assert systemd.status.startswith("no gate: ")
+    assert words in systemd.status
+    assert "until it is back" in systemd.status
+    assert ledger_is_free(tmp_path)
+
+
 def test_a_wrong_password_file_stops_the_start_and_frees_everything(tmp_path):
     """What cannot be built leaves nothing open."""
     write_scripted(tmp_path / "m.lwb")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bundles import picture, write_scripted
+from bundles import picture, rewritten, write_scripted
 
 from agent.clock import ManualClock
 from agent.engines.scripted import ScriptedEngine
@@ -106,6 +106,19 @@ def test_a_bundle_judges_on_the_terms_of_its_place_only(tmp_path):
             open_active(path, opener((0, 1)), ManualClock(), terms)
     free = Terms(trust=Keyring(), allow_unsigned=True, frame_size=(64, 64))
     assert not open_active(path, opener((0, 1)), ManualClock(), free).signed
+
+
+def test_a_model_that_needs_a_newer_agent_is_never_given_to_an_engine(tmp_path):
+    """After the agent was put back to an older one, for example: one line says what to do."""
+    path = write_scripted(tmp_path / "m.lwb")
+    path.write_bytes(rewritten(path.read_bytes(), None, needs_agent="99.1"))
+
+    def never(_):
+        pytest.fail("a model for a newer agent was loaded")
+
+    with pytest.raises(ModelError, match=r"m\.lwb: .* needs linewarden 99\.1 .*update") as error:
+        open_active(path, never, ManualClock())
+    assert "\n" not in str(error.value)
 
 
 def test_what_is_refused_is_never_given_to_an_engine(tmp_path):

@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ConfigError
+from agent.errors import ConfigError, GateError, LedgerError
 from agent.process import run_agent
-from agent.unconfigured import is_unconfigured, wait_for_config
+from agent.unconfigured import is_unconfigured, wait_for_start
 
 ROOT = Path(__file__).parents[2]
 GOOD = (
     "[camera]\ndriver = 'sim'\n[model]\nbundle = 'model.lwb'\n[gate]\ndriver = 'sim'\n"
     "[ledger]\nfolder = 'state'\n"
 )
+
+
+def wait_for_config(path, told, stop):
+    """Wait as an agent does that needs nothing but its configuration."""
+    return wait_for_start(path, lambda config: config, told, stop, 0.001)
 
 
 class Told:
@@ -66,7 +71,7 @@ def test_while_it_waits_the_watchdog_is_fed_and_the_next_step_told(tmp_path):
     """READY once, then the watchdog at every look, with the line to type; then it stops."""
     stop = threading.Event()
     told = Told(stop)
-    assert wait_for_config(tmp_path / "none.toml", told, stop, every_s=0.001) is None
+    assert wait_for_config(tmp_path / "none.toml", told, stop) is None
     kinds = [kind for kind, _ in told.lines]
     assert kinds[0] == "ready"
     assert kinds.count("ready") == 1
@@ -88,7 +93,7 @@ def test_a_wrong_configuration_is_told_and_waited_for(tmp_path):
             path.write_text(GOOD, "utf-8")
 
     told = Mended()
-    config = wait_for_config(path, told, stop, every_s=0.001)
+    config = wait_for_config(path, told, stop)
     assert config is not None
     assert config.gate.driver == "sim"
     assert "timing.delay_msec" in told.lines[0][1]
@@ -102,6 +107,38 @@ def test_a_good_configuration_is_not_waited_for(tmp_path):
     told = Told()
     assert wait_for_config(path, told, threading.Event()) is not None
     assert told.lines == []
+
+
+def test_what_keeps_it_from_starting_is_told_once_and_tried_again(tmp_path, monkeypatch, caplog):
+    """A disk that is full, say: no restart loop, and it begins by itself when that has passed."""
+    monkeypatch.setattr("agent.unconfigured.AGAIN_S", 0.003)
+    path = tmp_path / "agent.toml"
+    path.write_text(GOOD, "utf-8")
+    tries = iter([LedgerError("no room in the ledger")] * 3)
+    told = Told()
+
+    def start(config):
+        for error in tries:
+            raise error
+        return config.gate.driver
+
+    assert wait_for_start(path, start, told, threading.Event(), every_s=0.001) == "sim"
+    assert {line for _, line in told.lines} == {
+        "rejecting: no room in the ledger; it is tried again"
+    }
+    assert [kind for kind, _ in told.lines].count("ready") == 1
+    assert len([line for line in caplog.messages if "no room" in line]) == 1
+
+
+def test_a_start_that_failed_ends_at_once_when_asked_to(tmp_path):
+    """`systemctl stop` is not kept waiting by what is lacking."""
+    path, stop = tmp_path / "agent.toml", threading.Event()
+    path.write_text(GOOD, "utf-8")
+
+    def start(_config):
+        raise GateError("nothing there")
+
+    assert wait_for_start(path, start, Told(stop), stop, every_s=0.001) is None
 
 
 def test_in_a_terminal_a_missing_configuration_is_an_error(tmp_path, monkeypatch):

@@ -104,6 +104,23 @@ def test_a_truncated_bundle_is_refused(cut):
         parse_archive(good_bytes()[:cut])
 
 
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"!<arch>\ndebian-binary", "Debian package: `sudo apt install"),
+        (b"\x1c\0\0\0TFL3", "bare model: `linewarden export`"),
+        (b"\x01HEF\0\0", "compiled for a Hailo processor"),
+        (b"\x7fELF\x02", "a program"),
+        (b"<!DOCTYPE html>", "web page: look at the address"),
+    ],
+)
+@pytest.mark.parametrize("size", [0, 5000])
+def test_the_wrong_file_is_named_by_what_it_is(start, kind, size):
+    """Copying it again would not help."""
+    with pytest.raises(ArchiveError, match=f"^the file is no bundle, it is .*{kind}"):
+        parse_archive(start + bytes(size))
+
+
 def test_a_changed_entry_is_refused_by_its_hash():
     """An entry that the manifest does not vouch for is refused, valid ZIP or not."""
     with pytest.raises(ArchiveError, match="SHA-256"):

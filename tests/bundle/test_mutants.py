@@ -6,11 +6,12 @@ LINEWARDEN_MUTANTS=10000 makes more of them.
 import io
 import os
 import random
+import re
 import zipfile
 from collections import Counter
 
 import pytest
-from bundles import some_manifest, write_scripted
+from bundles import rewritten, some_manifest, write_scripted
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle.archive import parse_archive, sign_archive
@@ -23,6 +24,8 @@ MUTANTS = int(os.environ.get("LINEWARDEN_MUTANTS", "600"))
 OFFICE, STOLEN, ATTACKER = (
     Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3)
 )
+# A refusal is one line that says what is wrong, and then what to do.
+NEXT = re.compile(r"[^\n]+[:;] [^\n]*(again|anew|update|ask for|put|export|look at|copied)[^\n]*")
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 group
 
 
@@ -143,6 +146,16 @@ class Mutator:
     def take_signature_off(self, _chance):
         return write_container({n: c for n, c in self.contents.items() if n != "manifest.sig"})
 
+    def need_newer_agent(self, chance):
+        # Signed by the office itself: only what it needs speaks against it.
+        needed = f"{chance.randint(100, 99999)}.{chance.randint(0, 99)}"
+        more = chance.choice([{}, {"schema_version": 2}, {"belt": 1}, {"release": 9}])
+        return rewritten(self.good, OFFICE, needs_agent=needed, **more)
+
+    def need_no_version(self, chance):
+        needed = chance.choice(["", "9", "v9.0", "0.1.0.0", "0.1\n", "0.1 ", 0, 0.1, True, [], {}])
+        return rewritten(self.good, OFFICE, needs_agent=needed)
+
     def zip_again(self, chance):
         stream = io.BytesIO()
         method = chance.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
@@ -172,8 +185,9 @@ def test_the_unchanged_bundle_is_accepted(bundles):
 
 
 def test_no_mutant_is_accepted(bundles):
-    """Every kind of mutant, many of each: refused, and by a BundleError only."""
+    """Every kind of mutant, many of each: refused by a BundleError that says what next."""
     mutator, trust, accepted, made = Mutator(*bundles), trusted(), [], Counter()
+    refusals = set()
     for number in range(MUTANTS):
         kind = KINDS[number % len(KINDS)]
         mutant = getattr(mutator, kind)(random.Random(number))
@@ -182,10 +196,12 @@ def test_no_mutant_is_accepted(bundles):
         made[kind] += 1
         try:
             parse_archive(mutant, trust)
-        except BundleError:
+        except BundleError as error:
+            refusals.add(str(error))
             continue
         accepted.append((kind, number))
     assert accepted == []
+    assert [said for said in refusals if not NEXT.fullmatch(said)] == []
     assert set(made) == set(KINDS)
     assert made.total() > 0.99 * MUTANTS
 

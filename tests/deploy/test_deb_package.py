@@ -114,7 +114,8 @@ def test_the_package_asks_for_the_python_that_its_byte_code_is_for(package):
     control = (tree / "DEBIAN/control").read_text("utf-8")
     minor = sys.version_info[1]
     assert f"python3 (>= 3.{minor}), python3 (<< 3.{minor + 1})" in control
-    assert "@" not in control.replace("linewarden@users.", "")
+    assert "Maintainer: linewarden maintainers <linewarden@localhost>\n" in control
+    assert "@" not in control.replace("linewarden@localhost", "")
     version = control.split("Version: ")[1].split("\n")[0]
     assert deb.name.startswith(f"linewarden_{version}_")
 

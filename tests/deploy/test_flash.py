@@ -6,13 +6,11 @@ import errno
 import os
 
 import pytest
-from flash_rig import STRANGER, tiny_manifest
+from bundles import rewritten
+from flash_rig import OFFICE, STRANGER, tiny_manifest
 
-from bundle.archive import parse_archive
-from bundle.container import write_container
-from bundle.errors import BundleError, SlotError
-from bundle.manifest import manifest_bytes
-from bundle.signature import read_keyring, sign_manifest
+from bundle.errors import BundleError, OldAgentError, SlotError
+from bundle.signature import read_keyring
 from bundle.slot_files import read_state
 from deploy.changes import confirm_model, drop_shadow, go_back
 from deploy.errors import DeployError, FitError, LineConfigError, ProbeError, SourceError
@@ -126,15 +124,19 @@ def test_damaged_bytes_change_nothing(flash, make, unchanged):
 @pytest.mark.usefixtures("two")
 def test_a_bundle_of_a_newer_format_says_that_linewarden_is_old(flash, make, unchanged):
     """Its signature is good; what it says is not understood yet."""
-    from flash_rig import OFFICE
-
-    archive = parse_archive(make(3))
-    text = manifest_bytes(archive.manifest).replace(b'"schema_version": 1', b'"schema_version": 2')
-    opening = {"manifest.json": text, "manifest.sig": sign_manifest(text, OFFICE, None)}
-    data = write_container(
-        {**opening, **{k: archive.contents[k] for k in sorted(archive.contents)}}
-    )
+    data = rewritten(make(3), OFFICE, schema_version=2)
     unchanged(BundleError, "update linewarden", flash, data)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_model_that_needs_a_newer_agent_changes_nothing(flash, make, unchanged):
+    """It fits the line and is signed; both versions are told, and `--force` does not help."""
+    data = rewritten(make(3), OFFICE, needs_agent="99.1")
+    for force in (False, True):
+        says = "this model needs linewarden 99.1 or newer; this is "
+        unchanged(OldAgentError, says, flash, data, force=force)
+        unchanged(OldAgentError, "update linewarden first", flash, data, shadow=True)
+    flash(rewritten(make(3), OFFICE, needs_agent="0.1"))
 
 
 @pytest.mark.usefixtures("two")

@@ -10,6 +10,8 @@ import subprocess
 import sys
 
 import pytest
+from bundles import rewritten
+from flash_rig import OFFICE
 
 from bundle.slot_files import read_state
 from deploy.commands.flash import flash as flash_command
@@ -56,6 +58,16 @@ def test_a_refusal_is_one_line_and_exit_code_1(device, make):
     for command in ("confirm", "rollback"):
         code, _, err = device.run(command)
         assert (code, err.count("\n")) == (1, 1)
+
+
+def test_a_bundle_for_a_newer_linewarden_is_refused_in_one_line(device, make):
+    """With exit code 1; programs are told which fault it is."""
+    path = device.file(rewritten(make(), OFFICE, needs_agent="99.1"))
+    code, _, err = device.run("flash", path)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "this model needs linewarden 99.1 or newer" in err
+    assert "update linewarden first" in err
+    assert json.loads(device.run("flash", path, "--json")[1])["fault"] == "OldAgentError"
 
 
 def test_a_command_used_wrongly_has_exit_code_2(device):

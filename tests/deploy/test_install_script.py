@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "deploy/install.sh"
 WRITTEN = [
     *sorted((ROOT / "scripts").glob("build_*.sh")),
+    ROOT / "scripts/make_rootfs.sh",
     SCRIPT,
     ROOT / "deploy/settle.sh",
     *(ROOT / "deploy/debian" / name for name in ("preinst", "postinst", "prerm", "postrm")),
@@ -157,6 +159,41 @@ def test_what_cannot_work_is_refused_in_a_line(install, words, told, tmp_path):
     """Before anything is written."""
     code = 2 if told in ("unknown option", "Usage") else 1
     assert told in install(*words, code=code)
+    assert not (tmp_path / "root/opt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("np-2-cp3{minor}-cp3{minor}-manylinux_2_28_{other}.whl", "wheels are for {other}, this"),
+        ("np-2-cp399-cp399-manylinux_2_28_{machine}.whl", "wheels are for Python 3.99, this"),
+    ],
+)
+def test_wheels_for_another_board_are_told_before_anything_is_written(
+    install, wheels, tmp_path, name, told
+):
+    """Another processor or another Python: which one, and how to make the right ones."""
+    machine = platform.machine()
+    if machine not in ("x86_64", "aarch64"):
+        pytest.skip("needs a 64-bit processor")
+    other = "aarch64" if machine == "x86_64" else "x86_64"
+    facts = {"machine": machine, "other": other, "minor": sys.version_info[1]}
+    (wheels / name.format(**facts)).touch()
+    said = install("--wheels", wheels, "--python", sys.executable, code=1)
+    assert told.format(**facts) in said
+    assert "make wheels" in said
+    assert not (tmp_path / "root/opt").exists()
+
+
+def test_a_processor_that_the_interpreter_does_not_know_is_refused(install, wheels, tmp_path):
+    """A 32-bit system: it would be installed and could judge nothing."""
+    python = tmp_path / "python"
+    python.write_text(
+        f'#!/bin/sh\ncase $* in *machine*) echo armv7l ;; *) exec {sys.executable} "$@" ;; esac\n'
+    )
+    python.chmod(0o755)
+    said = install("--wheels", wheels, "--python", python, code=1)
+    assert "this is armv7l: take a 64-bit system" in said
     assert not (tmp_path / "root/opt").exists()
 
 

@@ -61,8 +61,16 @@ def test_a_model_for_a_newer_interpreter_is_told_apart(make, change):
     assert "update linewarden" in said
 
 
+def test_a_model_compiled_for_another_processor_is_told_apart(make):
+    """It is not damaged either: no other copy of it would run here."""
+    said = refused(make(model=newer("edgetpu-custom-op")))
+    assert "another processor than this board's" in said
+    assert "edgetpu-custom-op" in said
+    assert "ask for the bundle" in said
+
+
 def newer(change: str) -> bytes:
-    """Return the tiny model as a later converter might write it."""
+    """Return the tiny model as a later converter, or another board's compiler, might write it."""
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     flatbuffers = pytest.importorskip("flatbuffers")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(MODEL, 0))
@@ -71,6 +79,9 @@ def newer(change: str) -> bytes:
             code.version = 99
         elif change == "operator":
             code.builtinCode, code.deprecatedBuiltinCode = 300, 127
+        elif change.endswith("-op"):
+            code.builtinCode, code.deprecatedBuiltinCode = 32, 32  # CUSTOM
+            code.customCode = change.encode()
     if change == "schema":
         model.version = 9
     builder = flatbuffers.Builder(1024)

@@ -6,9 +6,10 @@ from functools import partial
 
 import pytest
 import typer
-from bundles import write_scripted
+from bundles import rewritten, write_scripted
 from typer.testing import CliRunner
 
+from bundle.signature import read_change
 from deploy.commands.keygen import keygen
 from deploy.commands.sign import sign
 from deploy.commands.trust import trust
@@ -107,6 +108,21 @@ def test_a_device_takes_what_its_keys_signed(keys, device, tmp_path):
     assert verify_bundle(bundle, keyring_of([pair.public])) == found
 
 
+def test_a_bundle_for_a_newer_linewarden_is_not_verified(keys, device, tmp_path):
+    """The device would not take it, however well it is signed; nor is it signed here."""
+    pair = keys("office-1")
+    add_key(device, pair.public)
+    bundle, plain = tmp_path / "m.lwb", write_scripted(tmp_path / "plain.lwb").read_bytes()
+    key = read_private(pair.private)
+    bundle.write_bytes(rewritten(plain, key, needs_agent="99.1"))
+    with pytest.raises(TrustError, match=r"needs linewarden 99\.1 .*: update linewarden first"):
+        verify_bundle(bundle, read_trust(device))
+    with pytest.raises(TrustError, match=r"is not signed: .*update linewarden first"):
+        sign_bundle(bundle, bundle, key)
+    bundle.write_bytes(rewritten(plain, key, needs_agent="0.1"))
+    assert verify_bundle(bundle, read_trust(device)).signers == (pair.key_id,)
+
+
 def test_keys_are_rotated_without_a_gap(keys, device, tmp_path):
     """Both keys for a while, then the old one goes; a bundle with both goes through it all."""
     old, new = keys("office-1"), keys("office-2")
@@ -178,6 +194,21 @@ def test_the_commands_walk_from_key_to_verified_bundle(tmp_path, device):
     assert "revoked" in call(trust, "--trust", device, "--revoke", made["key_id"])
     with pytest.raises(TrustError, match="revoked"):
         call(verify, signed, "--trust", device)
+
+
+def test_every_change_of_the_folder_leaves_a_line_with_who_did_it(keys, device):
+    """For the running agent, which puts it into its account."""
+    first, second = keys("office-1"), keys("office-2")
+    add_key(device, first.public, "anna")
+    assert read_change(device) == f"office-1 ({first.key_id}) added; by anna"
+    call(trust, "--trust", device, "--add", second.public, "--by", "Bert")
+    assert read_change(device).startswith(f"office-2 ({second.key_id}) added; by Bert (")
+    revoke_key(device, second.key_id, "laptop\nstolen", "anna")
+    assert read_change(device) == f"{second.key_id} revoked (laptop stolen); by anna"
+    add_key(device, keys("office-3").public)
+    remove_key(device, first.key_id, "anna")
+    assert read_change(device) == f"office-1 ({first.key_id}) removed; by anna"
+    assert read_trust(device).faults == ()
 
 
 def test_a_secret_key_open_to_others_is_warned_of(keys, tmp_path):

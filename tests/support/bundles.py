@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle.archive import write_archive
+from bundle.container import read_container, write_container
 from bundle.golden import make_golden
 from bundle.manifest import DataFacts, InputSpec, Manifest, Thresholds
+from bundle.signature import sign_manifest
 
 SPEC = InputSpec(height=32, width=32, frame_height=64, frame_width=64)
 LABELS = ("def_front", "ok_front")
@@ -45,3 +49,15 @@ def write_scripted(path: Path, logits: tuple[float, float] = (0.0, 1.0), **chang
     golden = make_golden([picture(1)], lambda _: np.array(logits, np.float32), SPEC)
     write_archive(path, some_manifest(**changes), {"model.tflite": b"scripted", **golden})
     return path
+
+
+def rewritten(data: bytes, key: Ed25519PrivateKey | None, **changes: object) -> bytes:
+    """Return a bundle with keys of its manifest set as a later linewarden would, and signed."""
+    contents = read_container(data, lambda _: True)
+    manifest = json.loads(contents.pop("manifest.json")) | changes
+    contents.pop("manifest.sig", None)
+    text = json.dumps(manifest, indent=1, sort_keys=True).encode() + b"\n"
+    opening = {"manifest.json": text}
+    if key is not None:
+        opening["manifest.sig"] = sign_manifest(text, key, None)
+    return write_container(opening | contents)

@@ -23,7 +23,7 @@ needs_micropython = pytest.mark.skipif(
 # What a Pico has for all of this, and there every pointer takes half the room.
 PICO_HEAP = ("-X", "heapsize=190k")
 _ORDER = struct.Struct("<BQH")
-_ANSWER = struct.Struct("<IBBIQQIIIH")
+_ANSWER = struct.Struct("<IBBIQQqIIIH")
 _FAR = 2**63
 _COUNTER = 2**30 - 1
 
@@ -75,14 +75,16 @@ class BoardFirmware:
 
     interpreter: Interpreter
 
-    def __init__(self, boot: int, now_us: int, wiring: int = 0, interpreter=None) -> None:
+    def __init__(
+        self, boot: int, now_us: int, channels: int = 2, wiring: int = 0, interpreter=None
+    ) -> None:
         self.boot = boot
         self._interpreter = interpreter or self.interpreter
         self._said = b""
         # A board's counter begins in its 30 bits; the caller's ticks may be further on.
         self._base = now_us & ~_COUNTER
         self._tracker = SimpleNamespace(overflow=False)
-        self._order("B", now_us, 5, struct.pack("<IB", boot, wiring))
+        self._order("B", now_us, 6, struct.pack("<IBB", boot, wiring, channels))
 
     @property
     def open_for(self):
@@ -97,6 +99,22 @@ class BoardFirmware:
     def second_eye(self, now_us: int, *, covered: bool) -> None:
         """Let the interrupt of the photo-eye behind the gate happen."""
         self._order("E", now_us, 3 if covered else 2)
+
+    def belt(self, now_us: int, count: int) -> None:
+        """Let the encoder count up to there, step by step, at this moment."""
+        self._order("N", now_us, 8, struct.pack("<q", count))
+
+    def glance(self, count: int) -> None:
+        """Let the encoder's interrupts count up to there while the main loop stands still."""
+        self._order("C", self._now_us, 8, struct.pack("<q", count))
+
+    def lose_edges(self) -> None:
+        """Let both channels of the encoder change at once."""
+        self._order("L", self._now_us)
+
+    def wind(self, count: int) -> None:
+        """Let the encoder have counted so much since power-up, before anybody asked."""
+        self._order("W", self._now_us, 8, struct.pack("<q", count))
 
     def advance(self, now_us: int) -> None:
         """Let time pass; no order is given where the board's own loop would find nothing due."""
@@ -136,7 +154,8 @@ class BoardFirmware:
         self._now_us = now_us
         fields, said = self._interpreter.ask(letter, now_us - self._base, count, data)
         self._said += said
-        self._open, energised, overflow, self._part, deadline, output, *counts = fields
+        self._open, energised, overflow, self._part, deadline, output, ticks, *counts = fields
+        self.ticks_to_go = None if ticks == _FAR - 1 else ticks
         self.energised, self._tracker.overflow = bool(energised), bool(overflow)
         self.deadline_us = None if deadline == _FAR else deadline + self._base
         self.output_due_us = 2**62 if output == _FAR else output + self._base

@@ -78,3 +78,30 @@ class Host:
 def said(data):
     """Return the messages in what the controller put out."""
     return [decode_frame(piece).message for piece in data.split(DELIMITER) if piece]
+
+
+class BeltHost(Host):
+    """A host whose belt has an encoder: a tick a millisecond at its own speed."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.ticks = 0.0
+
+    def wait(self, until_us, *, ping=True, speed=1.0):
+        """Let time pass and the belt run, so many ticks each millisecond."""
+        while self.now_us < until_us:
+            self.now_us += MS
+            self.run(speed)
+            if ping and self.now_us % (100 * MS) == 0:
+                self.link.post(messages.Ping(self.now_us))
+            self.firmware.receive(self.link.output(self.now_us * 1000), self.now_us)
+            self.listen()
+
+    def run(self, ticks):
+        """Move the belt within this moment."""
+        self.ticks += ticks
+        self.firmware.belt(self.now_us, int(self.ticks))
+
+    def faults(self):
+        """Return the faults that were told last."""
+        return self.all(messages.Fault)[-1].faults if self.all(messages.Fault) else 0

@@ -6,6 +6,7 @@ The belt's record is written by the controller's process; nothing here asks the 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -47,6 +48,8 @@ class LiveLine:
         self.mqtt_port = mqtt_port
         self.more = ""  # further lines of the configuration
         self.gate_more = ""  # and of its section [gate]
+        self.environment: dict[str, str] = {}  # of the agent, beside our own
+        self._start_ns = 0
         self._processes: list[subprocess.Popen] = []
         self.agent: subprocess.Popen | None = None
         self.log: list[str] = []
@@ -63,10 +66,15 @@ class LiveLine:
                 if pipe is not None:
                     pipe.close()
 
+    def prepare(self) -> int:
+        """Write the configuration, for an agent that is started before its gate is there."""
+        self._start_ns = time.monotonic_ns() + round(self.lead_s * 1e9)
+        self._write_config(self._start_ns)
+        return self._start_ns
+
     def start_gate(self, *faults: str) -> subprocess.Popen:
-        """Start the belt with its controller; part 0 comes `lead_s` from now."""
-        start_ns = time.monotonic_ns() + round(self.lead_s * 1e9)
-        self._write_config(start_ns)
+        """Start the belt with its controller; part 0 comes `lead_s` from now, or from `prepare`."""
+        start_ns, self._start_ns = self._start_ns or self.prepare(), 0
         command = [
             sys.executable, "-m", "agent.sim.process", "--link", str(self.link), "--record",
             str(self.record), "--delay-ms", "400", "--rate", str(self.rate), "--seed", "1",
@@ -84,6 +92,7 @@ class LiveLine:
         self.agent = subprocess.Popen(
             [*LINEWARDEN, "run", "--config", str(self.config)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            env=os.environ | self.environment,
         )  # fmt: skip
         self._processes.append(self.agent)
         threading.Thread(target=self._read_log, args=[self.agent.stderr], daemon=True).start()

@@ -1,7 +1,8 @@
 """Runs under MicroPython: the firmware on a board without hardware, its time moved by orders.
 
 Orders come over standard input, each `<BQH` (letter, tick, length or level) and its bytes; answers
-go to standard output. The counter of the board has 30 bits and wraps, as the real one does.
+go to standard output. The counter of the board has 30 bits and wraps, as the real one does. Its
+encoder makes all its steps one by one, each as an interrupt.
 """
 
 import gc
@@ -9,13 +10,17 @@ import struct
 import sys
 
 sys.path.insert(0, sys.argv[1])
+gc.threshold(4_096)  # as boot.py does
 
 from clock import MASK
+from encoder import Encoder
 from ring import EdgeRing
 
 ORDER = "<BQH"
-ANSWER = "<IBBIQQIIIH"
+ANSWER = "<IBBIQQqIIIH"
 FAR = 2**63
+# The levels of both channels, in the order of a belt that runs forwards.
+STATES = (0, 2, 3, 1)
 # What is said beyond this while nobody reads is lost, as on a wire.
 LINE_BYTES = 4_096
 
@@ -23,8 +28,10 @@ LINE_BYTES = 4_096
 class StandIn:
     """What `pins.Board` is on the Pico: a counter, an output, edges and a line."""
 
-    def __init__(self, boot, tick):
+    def __init__(self, boot, tick, channels):
         self.boot = boot
+        self.encoder = Encoder(channels=channels) if channels else None
+        self.count = 0
         self.tick = tick
         self.edges = EdgeRing()
         self.energised = None
@@ -36,6 +43,18 @@ class StandIn:
 
     def ticks_us(self):
         return self.tick & MASK
+
+    def edge(self, level):
+        """Be interrupted by a photo-eye."""
+        self.edges.put(self.ticks_us(), level, self.encoder.peak if self.encoder else 0)
+
+    def step(self, step):
+        """Be interrupted by an edge of the encoder."""
+        self.count += step
+        if self.encoder.channels == 2:
+            self.encoder.quadrature(STATES[self.count & 3])
+        else:
+            self.encoder.single()
 
     def boot_number(self):
         return self.boot
@@ -66,8 +85,8 @@ class StandIn:
 class Life:
     """One life of the program; `serve` plays the interrupts and the main loop up to a moment."""
 
-    def __init__(self, boot, tick, wiring):
-        self.board = StandIn(boot, tick)
+    def __init__(self, boot, tick, wiring, channels):
+        self.board = StandIn(boot, tick, channels)
         main.WIRING = wiring
         self.loop = main.build(self.board)
         self.controller = self.loop._controller
@@ -95,6 +114,15 @@ class Life:
             self.board.tick = min(self.board.tick + 500, tick)
             self.board.gate.check(self.board.ticks_us())
 
+    def move(self, count):
+        """Let the belt go to where its encoder has counted so much."""
+        board = self.board
+        while board.count != count:
+            board.step(1 if count > board.count else -1)
+            board.gate.check(board.ticks_us())
+            if self.loop._belt_calls():
+                self.turn()
+
     def _next_due(self):
         dues = [self.board.tick + 1_000_000]  # the loop looks at the clock once a second
         deadline = self.controller.deadline_us()
@@ -119,28 +147,46 @@ class Main:
 
     def order(self, letter, tick, count):
         if letter == "B":
-            boot, wiring = struct.unpack("<IB", self.read(count))
+            boot, wiring, channels = struct.unpack("<IBB", self.read(count))
             self.life = None  # two lives at one time would not fit a board's memory
             gc.collect()
-            self.life = Life(boot, tick, wiring)
+            self.life = Life(boot, tick, wiring, channels)
             return
         board = self.life.board
         if letter == "S":
             self.life.stall(tick)
             return
         if letter == "I":
-            board.edges.put(tick & MASK, count)
+            board.edges.put(tick & MASK, count, board.encoder.peak)
+            return
+        if letter in "CLW":
+            self.encode(letter, self.read(count))
             return
         self.life.pass_time(tick)
         before = self.life.loop._controller._tracker.count
         if letter == "E":
             board.gate.check(board.ticks_us())
-            board.edges.put(board.ticks_us(), count)
+            board.edge(count)
+        elif letter == "N":
+            self.life.move(struct.unpack("<q", self.read(count))[0])
         elif letter == "D":
             board.incoming += self.read(count)
         self.life.turn()
         after = self.life.loop._controller._tracker.count
         self.part = after if after != before else 0
+
+    def encode(self, letter, data):
+        board = self.life.board
+        encoder = board.encoder
+        if letter == "L":
+            encoder.quadrature(encoder._state ^ 3)
+            encoder._state ^= 3  # as if nothing had happened
+        elif letter == "W":
+            encoder._count = encoder.peak = struct.unpack("<q", data)[0]
+        else:
+            goal = struct.unpack("<q", data)[0]
+            while board.count != goal:
+                board.step(1 if goal > board.count else -1)
 
     def read(self, count):
         return sys.stdin.buffer.read(count) if count else b""
@@ -150,6 +196,7 @@ class Main:
         gate = board.gate
         data, board.said = memoryview(board.outgoing)[: board.said], 0
         deadline, output = controller.deadline_us(), controller.output_due_us()
+        ticks = controller.ticks_to_go()
         head = struct.pack(
             ANSWER,
             gate.part if gate.is_open else 0,
@@ -158,6 +205,7 @@ class Main:
             self.part,
             FAR if deadline is None else deadline,
             FAR if output is None else output,
+            FAR - 1 if ticks is None else ticks,
             controller.refused(),
             controller._reports.lost,
             gc.mem_alloc(),

@@ -7,17 +7,17 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
-import micropython
-from micropython_machine import NOTES, Pin, Timer  # before `pins`, which imports `machine`
+# Before `pins`, which imports `machine`.
+from micropython_machine import NOTES, Pin, Timer, without_memory
 
 # isort: split
 import pins
 import settings
 from clock import Clock
 from controller import Controller
-from encoder import Encoder
 from gate import Gate
 from loop import Loop
+from micropython_belt import encoder_peak, encoder_wrap, gate_place
 from ring import EdgeRing
 
 LAST = 0x3FFFFFFF
@@ -39,15 +39,6 @@ class NoLine:
     def write(self, data):
         self.said += bytes(data)
         return len(data)
-
-
-def without_memory(action):
-    """Run something that must allocate nothing; an allocation raises MemoryError."""
-    micropython.heap_lock()
-    try:
-        action()
-    finally:
-        micropython.heap_unlock()
 
 
 def fresh(wiring=0, active_low=False):
@@ -162,22 +153,6 @@ def encoder_pins():
     settings.ENCODER_A_PIN = settings.ENCODER_B_PIN = None
 
 
-def encoder_wrap():
-    encoder = Encoder(0)
-    without_memory(lambda: encoder.quadrature(1))
-    assert encoder.count() == -1, encoder.count()
-    assert encoder._count + 1 <= LAST, "the next step would be a long integer on the board"
-    without_memory(lambda: encoder.quadrature(0))
-    without_memory(lambda: encoder.quadrature(2))
-    assert encoder.count() == 1
-    encoder.quadrature(1)  # two steps at once
-    assert encoder.count() == 1
-    single = Encoder()
-    for _ in range(5):
-        without_memory(single.single)
-    assert single.count() == 5
-
-
 def ring():
     edges = EdgeRing()
     assert not edges.take()
@@ -213,6 +188,23 @@ def gate_late():
         assert gate.is_open == gate.opened == is_open
 
 
+def idle_belt():
+    fresh()
+    settings.ENCODER_A_PIN, settings.ENCODER_B_PIN = 2, 3
+    board = pins.Board(NoLine())
+    settings.ENCODER_A_PIN = settings.ENCODER_B_PIN = None
+    board.ticks_us = lambda: 1_000
+    gate = Gate(board.put_gate, board.encoder)
+    loop = Loop(board, Clock(board.ticks_us), gate, Controller(1, 0, gate, 1_000, board.encoder))
+    loop.turn()
+    for _ in range(50):
+        without_memory(board.encoder.single)
+        without_memory(loop.turn)
+    board.encoder.lost += 1
+    assert loop.turn(), "lost edges are work at once"
+    assert not loop.turn()
+
+
 def idle_turn():
     fresh()
     board = pins.Board(NoLine())
@@ -232,7 +224,7 @@ def idle_turn():
 
 CHECKS = (
     future, boot_pin, interrupts, second_eye, service, uart, encoder_pins, encoder_wrap, ring,
-    gate_window, gate_late, idle_turn,
+    gate_window, gate_late, idle_turn, encoder_peak, gate_place, idle_belt,
 )  # fmt: skip
 for check in CHECKS:
     try:

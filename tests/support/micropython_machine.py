@@ -94,3 +94,12 @@ class MicroPython:
 sys.modules["micropython"] = MicroPython
 Machine.Pin, Machine.Timer, Machine.WDT, Machine.UART = Pin, Timer, WDT, UART
 sys.modules["machine"] = Machine
+
+
+def without_memory(action):
+    """Run something that must allocate nothing; an allocation raises MemoryError."""
+    micropython.heap_lock()
+    try:
+        action()
+    finally:
+        micropython.heap_unlock()

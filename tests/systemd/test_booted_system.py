@@ -1,14 +1,16 @@
-"""The package under a real systemd: installed, booted, stopped dead, upgraded, removed.
+"""The package under a real systemd: installed, configured, stopped dead, upgraded, removed.
 
-`make boot-test` makes the tree that it needs.
+`make boot-test` makes the tree that it needs, and shows the figures.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from booted import Booted, install, wait_for
 
 ROOT = Path(__file__).parents[2]
 BASE, DEB = os.environ.get("LINEWARDEN_ROOTFS", ""), os.environ.get("LINEWARDEN_DEB", "")
+FIGURES = ROOT / "out/boot-test/figures.json"
 MODEL = "rendered-mobilenet_v2-int8.lwb"
 CONFIG = f"""\
 [camera]
@@ -48,9 +51,10 @@ pytestmark = [
 
 @pytest.fixture
 def tree(tmp_path):
-    """A Debian tree with the package freshly installed."""
+    """A bare Debian tree with the package lying in it."""
     place = tmp_path / "tree"
-    install(Path(BASE), Path(DEB), place)
+    subprocess.run(["cp", "-a", BASE, str(place)], check=True)
+    shutil.copy(DEB, place / "root/linewarden.deb")
     yield place
     shutil.rmtree(place)
 
@@ -60,6 +64,16 @@ def board(tree):
     """The tree, booted."""
     with Booted(tree) as booted:
         yield booted
+
+
+@pytest.fixture(scope="module")
+def figures():
+    """Return a table for what was measured; it is kept in out/boot-test/figures.json."""
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    measured = json.loads(FIGURES.read_text("utf-8")) if FIGURES.exists() else {}
+    measured["deb_mb"] = round(Path(DEB).stat().st_size / 1e6, 1)
+    yield measured
+    FIGURES.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
 
 
 def _configure(tree):
@@ -76,27 +90,44 @@ def _parts(board):
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _a_fresh_installation_runs_rejects_and_says_what_is_next(board):
+def _memory_mb(board, name="VmRSS"):
+    """Return the agent's memory in MB: all of it, or with `RssAnon` what no file stands behind."""
+    status = board.run("cat", f"/proc/{board.shows('ExecMainPID')}/status")
+    return round(int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) / 1000, 1)
+
+
+def _an_installation_runs_rejects_and_says_what_is_next(board, figures):
     """No configuration: the service is up, no unit has failed, and the status names the step."""
+    begun_s = time.monotonic()
+    board.run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i", "/root/linewarden.deb")
+    wait_for(lambda: "rejecting: not configured yet" in board.shows("StatusText"))
+    figures["install_to_rejecting_s"] = round(time.monotonic() - begun_s, 1)
     assert board.shows("ActiveState") == "active"
-    assert "rejecting: not configured yet" in board.shows("StatusText")
     assert "sudo linewarden setup" in board.shows("StatusText")
     assert board.run("systemctl", "is-system-running").strip() == "running"
     warnings = board.run("journalctl", "-u", "linewarden", "-p", "warning", "-o", "cat")
     assert "sudo linewarden setup" in warnings
+    figures["unconfigured_rss_mb"] = _memory_mb(board)
 
 
-def _systemd_itself_finds_the_running_service_hardened(board):
+def _systemd_itself_finds_the_running_service_hardened(board, figures):
     """At most 2.0, as the board's own systemd reckons."""
     said = board.run("systemd-analyze", "security", "--no-pager", "linewarden.service")
-    assert float(re.search(r"exposure level for \S+: ([\d.]+)", said)[1]) <= 2.0
+    figures["security"] = float(re.search(r"exposure level for \S+: ([\d.]+)", said)[1])
+    assert figures["security"] <= 2.0
 
 
-def _the_configured_agent_judges_under_all_of_the_hardening(board, tree):
-    """The waiting agent takes the configuration up by itself; good parts pass the gate."""
+def _the_configured_agent_judges_under_all_of_the_hardening(board, tree, figures):
+    """Good parts pass the gate; nothing that the agent needs is shut off."""
     _configure(tree)
     board.run("systemctl", "restart", "linewarden")  # for the secret: it is read at the start
     wait_for(lambda: _parts(board)[1] >= 3)
+    began, ready = (
+        int(board.shows(f"{name}TimestampMonotonic")) for name in ("InactiveExit", "ActiveEnter")
+    )
+    figures["start_to_ready_s"] = round((ready - began) / 1e6, 1)
+    figures["judging_rss_mb"] = _memory_mb(board)
+    figures["judging_anon_mb"] = _memory_mb(board, "RssAnon")
     pid = board.shows("ExecMainPID")
     status = board.run("cat", f"/proc/{pid}/status")
     assert "Seccomp:\t2" in status
@@ -140,20 +171,41 @@ def _removal_and_purge_keep_the_ledger(board, tree):
     assert _rows(tree) == rows
 
 
-def test_the_life_of_an_installation(board, tree):
+def test_the_life_of_an_installation(board, tree, figures):
     """From the fresh package to its removal: safe and told of at each step, the ledger whole."""
-    _a_fresh_installation_runs_rejects_and_says_what_is_next(board)
-    _systemd_itself_finds_the_running_service_hardened(board)
-    _the_configured_agent_judges_under_all_of_the_hardening(board, tree)
+    _an_installation_runs_rejects_and_says_what_is_next(board, figures)
+    _systemd_itself_finds_the_running_service_hardened(board, figures)
+    _the_configured_agent_judges_under_all_of_the_hardening(board, tree, figures)
     _the_watchdog_bites_an_agent_that_stands_still(board)
     _an_upgrade_keeps_ledger_and_configuration(board, tree)
     _removal_and_purge_keep_the_ledger(board, tree)
 
 
-def _rows(tree):
+def test_the_unit_works_on_a_read_only_root(tree, tmp_path):
+    """Only /var/lib/linewarden, /run and /tmp need be written to; without the first it says so."""
+    shutil.rmtree(tree)
+    install(Path(BASE), Path(DEB), tree)
+    _configure(tree)
+    state = tmp_path / "state"
+    subprocess.run(["cp", "-a", str(tree / "var/lib/linewarden"), str(state)], check=True)
+    read_only = ["--read-only", "--tmpfs=/tmp"]
+    with Booted(tree, *read_only) as board:
+        assert "Read-only" in board.run("sh", "-c", "touch /etc/x /opt/linewarden/x 2>&1")
+        wait_for(lambda: "rejecting: " in board.shows("StatusText"))
+        assert "cannot be written: Read-only file system" in board.shows("StatusText")
+        assert board.shows("NRestarts") == "0"
+    with Booted(tree, *read_only, f"--bind={state}:/var/lib/linewarden") as board:
+        wait_for(lambda: _parts(board)[1] >= 3)
+        assert board.shows("NRestarts") == "0"
+        board.run("systemctl", "stop", "linewarden")
+        assert board.shows("Result") == "success"
+    assert _rows(tree, state) >= 3
+
+
+def _rows(tree, state=None):
     import sqlite3
 
-    path = tree / "var/lib/linewarden/ledger/ledger.sqlite"
+    path = (state or tree / "var/lib/linewarden") / "ledger/ledger.sqlite"
     copy = tree / "root/copy"
     shutil.rmtree(copy, ignore_errors=True)
     subprocess.run(["cp", "-a", str(path.parent), str(copy)], check=True)

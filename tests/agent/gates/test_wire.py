@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from agent.errors import WireError
 from agent.gates import messages
 from agent.gates.codes import (
+    BeltMode,
     ConfigStatus,
     Faults,
     OutcomeKind,
@@ -29,10 +32,13 @@ from agent.gates.wire import (
 
 U8, U16 = st.integers(0, 2**8 - 1), st.integers(0, 2**16 - 1)
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
-CONFIGS = st.builds(messages.Config, U32, U32, U32, U32, U16, st.sampled_from(Wiring))
+BELTS = st.builds(messages.Belt, st.sampled_from(BeltMode), U32, U32, U32, U32, U8)
+CONFIGS = st.builds(
+    messages.Config, U32, U32, U32, U32, U16, st.sampled_from(Wiring), st.none() | BELTS
+)
 KINDS = st.sampled_from(OutcomeKind)
 REPORTS = st.tuples(st.sampled_from(ReportKind), U32)
-FAULTS = st.integers(0, 7).map(Faults)
+FAULTS = st.integers(0, 127).map(Faults)
 MESSAGES = st.one_of(
     st.builds(messages.Hello, U16, U32, U32, U16),
     CONFIGS,
@@ -48,11 +54,14 @@ MESSAGES = st.one_of(
     st.builds(messages.Fault, FAULTS),
     st.just(messages.Bye()),
 )
+BELT = messages.Belt(BeltMode.TICKS, 2_000, 40, 85, 10_000)
 CONFIG = messages.Config(400_000, 8_000, 17_000, 3_000, 64)
 ONE_OF_EACH = [
     messages.Hello(1, 0xDEADBEEF, 0x1234, 4096),
     CONFIG,
     messages.Configured(ConfigStatus.BUSY, CONFIG),
+    replace(CONFIG, belt=BELT),
+    messages.Configured(ConfigStatus.NO_ENCODER, replace(CONFIG, belt=BELT)),
     messages.Trigger(77, 123_456_789_012, OutcomeKind.NONE),
     messages.Pass(0xDEADBEEF, 77, 123_456_999_000),
     messages.Refused(77, Refusal.PAST_WINDOW),
@@ -174,5 +183,6 @@ def test_garbage_without_end_takes_no_memory():
 
 def test_ping_and_pong_are_equally_long():
     """Both take the line for the same time, so that their middle is the middle."""
-    ping, pong = (len(encode_frame(m, 1, 7)) for m in (messages.Ping(2**60), ONE_OF_EACH[9]))
+    answer = next(one for one in ONE_OF_EACH if isinstance(one, messages.Pong))
+    ping, pong = (len(encode_frame(m, 1, 7)) for m in (messages.Ping(2**60), answer))
     assert ping == pong

@@ -90,6 +90,9 @@ def test_a_gate_that_does_not_take_the_order_makes_the_part_uninspected(line):
         (OutcomeCode.NO_HEARTBEAT, Reason.GATE),
         (OutcomeCode.REJECTED, Reason.GATE),
         (OutcomeCode.FAULT, Reason.GATE),
+        (OutcomeCode.BELT_STOP, Reason.BELT_STOP),
+        (OutcomeCode.BELT_SPEED, Reason.BELT_SPEED),
+        (OutcomeCode.BELT_BACK, Reason.BELT_BACK),
     ],
 )
 def test_the_controllers_word_on_a_pass_counts(line, code, reason):

@@ -35,6 +35,8 @@ globals().update(
     )
 )
 globals().update(promises_of("test_firmware_second_eye"))
+globals().update(promises_of("test_firmware_ticks"))
+globals().update(promises_of("test_firmware_watched"))
 schedules = load_model_tests("test_firmware_schedules").Schedules
 schedules.TestCase.settings = settings(
     max_examples=40, stateful_step_count=40, deadline=None, print_blob=True
