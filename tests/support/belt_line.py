@@ -77,7 +77,7 @@ class BeltLine:
         return notices(self.line)
 
     def _by_a_tick(self, met):
-        """Whether a part missed its window in time by less than a tick, which no encoder can see."""
+        """Whether a part missed its window in time by less than a tick, which nobody can see."""
         witness = self.line.witness
         due = witness._place_of(met.belt_part) + witness._way
         centre_ns = met.arrival_ns + self.config.delay_us * 1000
