@@ -35,7 +35,7 @@ def check_config(
 
     Example: linewarden check-config --config /etc/linewarden/agent.toml
     """
-    from agent.config import options, read_config
+    from agent.config.document import options, read_config
     from agent.precheck import find_faults
 
     if explain:

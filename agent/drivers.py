@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any, cast
 
-from agent import config, config_camera, config_gate, config_trigger
 from agent.clock import Clock
+from agent.config.camera import CameraSection, ReplayCamera, SimCamera
+from agent.config.document import Belt, Timing
+from agent.config.gate import GateSection, RelaySection, SimGate
+from agent.config.trigger import TriggerSection
 from agent.errors import ConfigError
 from agent.ports import Camera, Engine, Gate
 from agent.triggers.source import Onlooker, TriggerSource
@@ -36,10 +39,10 @@ TRIGGERS = {
 }
 
 
-def open_camera(section: config_camera.CameraSection, belt: config.Belt, clock: Clock) -> Camera:
+def open_camera(section: CameraSection, belt: Belt, clock: Clock) -> Camera:
     """Return the configured camera, not yet open."""
     driver = _load(CAMERAS[section.driver])
-    if isinstance(section, (config_camera.ReplayCamera, config_camera.SimCamera)):
+    if isinstance(section, (ReplayCamera, SimCamera)):
         return cast("Camera", driver(section, belt, clock))
     return cast("Camera", driver(section, clock))
 
@@ -50,9 +53,9 @@ def open_engine(driver: str, model: bytes, threads: int) -> Engine:
 
 
 def open_gate(
-    section: config_gate.GateSection,
-    timing: config.Timing,
-    belt: config.Belt,
+    section: GateSection,
+    timing: Timing,
+    belt: Belt,
     clock: Clock,
     source: TriggerSource | None = None,
 ) -> Gate:
@@ -60,15 +63,15 @@ def open_gate(
 
     Raises ConfigError.
     """
-    if isinstance(section, config_gate.RelaySection):
+    if isinstance(section, RelaySection):
         return _relay_gate(section, timing, clock, source)
     driver = _load(GATES[section.driver])
-    if isinstance(section, config_gate.SimGate):
+    if isinstance(section, SimGate):
         return cast("Gate", driver(section, timing, belt, clock))
     return cast("Gate", driver(section, timing, clock))
 
 
-def open_trigger(section: config_trigger.TriggerSection | None) -> TriggerSource | None:
+def open_trigger(section: TriggerSection | None) -> TriggerSource | None:
     """Return the configured trigger source, not yet open; None where the gate has its own."""
     if section is None:
         return None
@@ -84,8 +87,8 @@ def onlooker(source: TriggerSource | None, gate: Gate) -> Onlooker | None:
 
 
 def _relay_gate(
-    section: config_gate.RelaySection,
-    timing: config.Timing,
+    section: RelaySection,
+    timing: Timing,
     clock: Clock,
     source: TriggerSource | None,
 ) -> Gate:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.broker import MqttPublisher
+from agent.broker.publisher import MqttPublisher
 from agent.clock import Clock
-from agent.config import Config
+from agent.config.document import Config
 from agent.errors import LedgerError
-from agent.ledger import Ledger, open_ledger
+from agent.ledger.store import Ledger, open_ledger
+from agent.plant.reporter import Reporter
 from agent.ports import Publisher
-from agent.reporter import Reporter
 
 
 def open_publisher(config: Config, reporter: Reporter) -> Publisher | None:

@@ -7,13 +7,13 @@ import shutil
 import stat
 from pathlib import Path
 
-from agent.config import Config
-from agent.config_camera import CameraSection, PipeCamera, ReplayCamera, V4l2Camera, frame_size
-from agent.config_gate import GateSection, LcusGate, SimGate
+from agent.active_model import check_size
+from agent.config.camera import CameraSection, PipeCamera, ReplayCamera, V4l2Camera, frame_size
+from agent.config.document import Config
+from agent.config.gate import GateSection, LcusGate, SimGate
 from agent.errors import ConfigError, ModelError
-from agent.quality_shift import read_reference
-from agent.slot import check_size
-from agent.slot_watch import terms_of, wanted_bundle
+from agent.models.slot_watch import terms_of, wanted_bundle
+from agent.quality.shift import read_reference
 from bundle.archive import open_archive
 from bundle.errors import BundleError
 

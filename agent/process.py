@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.clock import SystemClock
-from agent.config import Config, read_config
+from agent.config.document import Config, read_config
 from agent.errors import ConfigError
 from agent.journal import formatter_for
 from agent.notify import Notifier

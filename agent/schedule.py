@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from agent import config
+from agent.config import document as config
 from agent.records import Part, Reason, Trigger, Verdict, VerdictKind
 
 

@@ -6,11 +6,11 @@ import logging
 import threading
 from pathlib import Path
 
-from agent.audit_rows import Deed
+from agent.audit.deeds import Deeds
+from agent.audit.rows import Deed
 from agent.boxes import Boxes, build_boxes
 from agent.clock import Clock
-from agent.config import Config
-from agent.deeds import Deeds
+from agent.config.document import Config
 from agent.drivers import onlooker, open_camera, open_gate, open_trigger
 from agent.errors import ConfigError, GateError
 from agent.lane_set import Lanes
@@ -19,19 +19,19 @@ from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.lanes.recorder import RecorderLane
 from agent.lanes.telemetry import TelemetryLane
-from agent.line_desk import LineDesk
-from agent.line_mode import LineMode
-from agent.messages import Condition
-from agent.metrics import MetricsServer
-from agent.model_loader import ModelLoader, first_region
-from agent.model_watch import WatchedLine
-from agent.models import Models
+from agent.line.desk import LineDesk
+from agent.line.mode import LineMode
+from agent.metrics.server import MetricsServer
+from agent.models.loader import ModelLoader, first_region
+from agent.models.owner import Models
+from agent.models.watch import WatchedLine
 from agent.notify import Notifier
 from agent.openings import open_ledger_folder, open_publisher
-from agent.pictures import PictureStore
-from agent.quality import FrameQuality, FrozenWatch
+from agent.pictures.store import PictureStore
+from agent.plant.messages import Condition
+from agent.plant.reporter import Reporter
+from agent.quality.frames import FrameQuality, FrozenWatch
 from agent.records import Event
-from agent.reporter import Reporter
 from agent.schedule import Timing
 from agent.status_line import status_line
 from agent.supervisor import Supervisor

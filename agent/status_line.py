@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.line_desk import mode_text
-from agent.line_mode import Mode
+from agent.line.desk import mode_text
+from agent.line.mode import Mode
 from agent.tally import Snapshot
 
 

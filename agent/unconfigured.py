@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from agent.config import MAX_CONFIG_BYTES, Config, read_config
+from agent.config.document import MAX_CONFIG_BYTES, Config, read_config
 from agent.errors import AgentError, ConfigError
 from agent.notify import Notifier
 

@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support"), str(ROOT / "tests" /
 from soak_piece import Piece, bound  # noqa: E402
 
 from agent.clock import SystemClock  # noqa: E402
-from agent.messages import iso_time  # noqa: E402
+from agent.wall_time import iso_time  # noqa: E402
 
 CLOCK = SystemClock()
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"

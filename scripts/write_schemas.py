@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from agent.messages import SCHEMA_VERSION, SCHEMAS
+from agent.plant.messages import SCHEMA_VERSION, SCHEMAS
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 

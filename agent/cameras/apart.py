@@ -21,7 +21,7 @@ from agent.cameras.apart_link import (
 from agent.cameras.pipe_child import Child
 from agent.cameras.v4l2_settings import Setting
 from agent.clock import Clock
-from agent.config_camera import V4l2Camera as Section
+from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
 from agent.records import Frame
 

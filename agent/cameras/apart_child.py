@@ -17,7 +17,7 @@ from agent.cameras.apart_link import (
     receive_all,
 )
 from agent.clock import SystemClock
-from agent.config_camera import V4l2Camera as Section
+from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
 from agent.ports import Camera
 

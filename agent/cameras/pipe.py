@@ -6,7 +6,7 @@ from agent.cameras.pipe_child import Child
 from agent.cameras.pipe_split import Arrival, JpegSplitter, Piece, RawSplitter, Splitter
 from agent.cameras.pixels import Layout, Pixels, decode
 from agent.clock import Clock
-from agent.config_camera import PipeCamera as Section
+from agent.config.camera import PipeCamera as Section
 from agent.errors import CameraError
 from agent.records import Frame
 

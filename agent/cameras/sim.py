@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from agent import config, config_camera
 from agent.cameras.pace import FramePace
 from agent.clock import Clock
+from agent.config import camera as config_camera
+from agent.config import document as config
 from agent.errors import CameraError
 from agent.records import Frame
 from agent.sim.belt import Belt

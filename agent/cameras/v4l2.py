@@ -10,7 +10,7 @@ from agent.cameras.pixels import Layout, Pixels, decode
 from agent.cameras.v4l2_device import Device, OpenCvDevice, OpenDevice
 from agent.cameras.v4l2_settings import Setting, apply_settings, first_refusal, read_back
 from agent.clock import Clock
-from agent.config_camera import V4l2Camera as Section
+from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
 from agent.records import Frame
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 
 from agent.cameras.v4l2_device import Device
-from agent.config_camera import V4l2Camera
+from agent.config.camera import V4l2Camera
 
 _FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV", "gray": "GREY"}
 _MANUAL_EXPOSURE = 1.0  # V4L2_EXPOSURE_MANUAL

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from agent.clock import Clock, SystemClock
-from agent.config import Config, read_config
+from agent.config.document import Config, read_config
 from agent.demo.broker import DemoBroker
 from agent.demo.rows import ledger_rows
 from agent.demo.subscriber import Subscriber
@@ -24,8 +24,8 @@ from agent.demo.summary import Summary, summarise
 from agent.demo.truth import belt_truth
 from agent.demo.view import Scene, draw, progress_line
 from agent.errors import DemoError
-from agent.messages import Topics
 from agent.notify import Notifier
+from agent.plant.messages import Topics
 from agent.process import stop_on_signals, tune_interpreter
 from agent.service import Service
 from agent.sim.judge import read_record

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from agent.config import Config
-from agent.config_camera import ReplayCamera, SimCamera
-from agent.picture_folder import replay_order
+from agent.config.camera import ReplayCamera, SimCamera
+from agent.config.document import Config
+from agent.pictures.folder import replay_order
 from bundle.manifest import Manifest
 
 Truth = Callable[[int], bool | None]

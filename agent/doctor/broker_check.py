@@ -10,8 +10,8 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from agent.broker_tls import clock_advice, tls_context
-from agent.config import Mqtt
+from agent.broker.tls import clock_advice, tls_context
+from agent.config.document import Mqtt
 from agent.doctor.finding import Finding, ok, warning
 from agent.errors import BrokerError
 

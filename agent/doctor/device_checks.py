@@ -7,15 +7,15 @@ import stat
 from pathlib import Path
 
 from agent.clock import Clock
-from agent.config import Config
-from agent.config_camera import V4l2Camera
-from agent.config_gate import SimGate
+from agent.config.camera import V4l2Camera
+from agent.config.document import Config
+from agent.config.gate import SimGate
 from agent.doctor.finding import Finding, fault, ok, warning
 from agent.drivers import open_camera
 from agent.errors import AgentError
 from agent.gates.port import port_owner
 from agent.ports import Camera
-from agent.quality import SENTENCES, FrameQuality
+from agent.quality.frames import SENTENCES, FrameQuality
 from agent.records import Frame
 
 FRAMES = 5

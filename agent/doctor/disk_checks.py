@@ -10,7 +10,7 @@ from statistics import median
 
 from agent.clock import Clock
 from agent.doctor.finding import Finding, fault, ok, warning
-from agent.ledger_disk import LOCK_NAME
+from agent.ledger.disk import LOCK_NAME
 
 MIB = 1024 * 1024
 FULL_BYTES, TIGHT_BYTES = 64 * MIB, 1024 * MIB

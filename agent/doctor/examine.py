@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.clock import Clock
-from agent.config import Config, read_config
+from agent.config.document import Config, read_config
 from agent.doctor.broker_check import check_broker
 from agent.doctor.device_checks import check_camera, check_gate
 from agent.doctor.disk_checks import agent_runs, check_disk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.config import Config
-from agent.config_camera import frame_size
+from agent.config.camera import frame_size
+from agent.config.document import Config
 from agent.doctor.finding import Finding, fault, ok, warning
 from bundle.archive import Archive, open_archive
 from bundle.errors import BundleError

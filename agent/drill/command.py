@@ -42,7 +42,7 @@ def fire_gate(
     Example: linewarden gate test --by Anna
     """
     from agent.clock import SystemClock
-    from agent.config import read_config
+    from agent.config.document import read_config
     from agent.drill.walk import fire_once
     from agent.records import OutcomeCode
 
@@ -78,7 +78,7 @@ def drill_gate(
     Example: linewarden gate drill --by Anna
     """
     from agent.clock import SystemClock
-    from agent.config import read_config
+    from agent.config.document import read_config
     from agent.drill.plays import Stage
     from agent.drill.record import record_text
     from agent.drill.talk import Answers, Terminal

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.clock import Clock
-from agent.config import Config
+from agent.config.document import Config
 from agent.drill.station import Station
 from agent.drill.steps import Play, Step, reports
 from agent.drill.talk import Talk

@@ -11,15 +11,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.audit_chain import AuditChain, who_runs
-from agent.audit_rows import AuditHead, Deed
+from agent.audit.chain import AuditChain, who_runs
+from agent.audit.rows import AuditHead, Deed
 from agent.clock import Clock
-from agent.config import Config
-from agent.config_gate import SimGate
+from agent.config.document import Config
+from agent.config.gate import SimGate
 from agent.drill.steps import Fault, Step, known_open
 from agent.errors import DrillError
-from agent.ledger_disk import replace_durably
-from agent.messages import iso_time
+from agent.ledger.disk import replace_durably
+from agent.wall_time import iso_time
 
 OPEN_NAME = "open.json"
 MAX_BYTES = 262_144

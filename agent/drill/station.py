@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
-from agent.config import Config
+from agent.config.document import Config
 from agent.drill.hand import HandTrigger
 from agent.drivers import open_gate
 from agent.ports import Gate

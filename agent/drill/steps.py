@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from agent.config_gate import GateSection, LcusGate, SimGate
+from agent.config.gate import GateSection, LcusGate, SimGate
 
 
 class Fault(str, Enum):

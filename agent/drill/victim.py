@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.config import read_config
+from agent.config.document import read_config
 from agent.drill.station import Station
 
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from agent.audit_chain import AuditChain, who_runs
-from agent.audit_rows import Deed
+from agent.audit.chain import AuditChain, who_runs
+from agent.audit.rows import Deed
 from agent.clock import Clock
-from agent.config import Config
+from agent.config.document import Config
 from agent.drill.plays import NOTHING, Report, Stage, play
 from agent.drill.record import (
     Record,
@@ -25,9 +25,9 @@ from agent.drill.record import (
 from agent.drill.station import Station
 from agent.drill.steps import STEPS, Play, Step, known_open
 from agent.errors import DrillError, GateError, LedgerError
-from agent.ledger_disk import LOCK_NAME, FolderLock
-from agent.messages import iso_time
+from agent.ledger.disk import LOCK_NAME, FolderLock
 from agent.records import OutcomeCode
+from agent.wall_time import iso_time
 
 FOLDER_NAME = "drills"
 

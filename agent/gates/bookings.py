@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.config import Timing
-from agent.config_gate import RelaySection
+from agent.config.document import Timing
+from agent.config.gate import RelaySection
 from agent.errors import ConfigError
 from agent.gates.relay import Stroke
 from agent.records import GateOutcome, OutcomeCode, PassOrder, Trigger

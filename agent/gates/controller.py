@@ -7,8 +7,9 @@ import secrets
 import select
 from collections.abc import Sequence
 
-from agent import config, config_gate
 from agent.clock import Clock
+from agent.config import gate as config_gate
+from agent.config.document import Timing
 from agent.errors import GateError
 from agent.gates.partbook import PartBook
 from agent.gates.port import PortLostError, SerialPort
@@ -34,9 +35,7 @@ class ControllerGate:
     change is told by a notice: `gate_lost` once, `gate_back` whenever parts can be passed again.
     """
 
-    def __init__(
-        self, section: config_gate.ControllerGate, timing: config.Timing, clock: Clock
-    ) -> None:
+    def __init__(self, section: config_gate.ControllerGate, timing: Timing, clock: Clock) -> None:
         self._terms = Terms.of(timing, section)
         self._clock = clock
         self._port = SerialPort(section.port, section.baud)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Sequence
 
-from agent.config_gate import LcusGate
+from agent.config.gate import LcusGate
 from agent.gates.port import PortLostError
 from agent.gates.relay import Answer, Stroke
 from agent.gates.relay_port import RelayPort

@@ -10,7 +10,7 @@ import termios
 from collections.abc import Sequence
 from typing import Protocol
 
-from agent.config_gate import LineGate
+from agent.config.gate import LineGate
 from agent.errors import GateError
 from agent.gates.port import PortLostError, SerialPort
 from agent.gates.relay import Answer, Stroke

@@ -6,7 +6,7 @@ import select
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.config_gate import ModbusGate
+from agent.config.gate import ModbusGate
 from agent.gates import modbus_frame
 from agent.gates.port import PortLostError
 from agent.gates.relay import Answer, Stroke

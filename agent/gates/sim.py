@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import agent
-from agent import config, config_gate
 from agent.clock import Clock
+from agent.config import gate as config_gate
+from agent.config.document import Belt, Timing
 from agent.errors import GateError
 from agent.gates.controller import ControllerGate
 from agent.gates.terms import LineCounts
@@ -34,7 +35,7 @@ class SimGate:
     """
 
     def __init__(
-        self, section: config_gate.SimGate, timing: config.Timing, belt: config.Belt, clock: Clock
+        self, section: config_gate.SimGate, timing: Timing, belt: Belt, clock: Clock
     ) -> None:
         self._section = section
         self._timing = timing

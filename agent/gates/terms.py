@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.config import Timing
-from agent.config_gate import ControllerGate
+from agent.config.document import Timing
+from agent.config.gate import ControllerGate
 from agent.gates.codes import BeltMode, Wiring
 from agent.gates.messages import Belt, Config, Ping
 from agent.gates.second_eye import EyeTerms

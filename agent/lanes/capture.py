@@ -9,7 +9,7 @@ from agent.errors import CameraError
 from agent.lanes.lane import Lane
 from agent.mailbox import NewestWins
 from agent.ports import Camera
-from agent.quality import FrozenWatch
+from agent.quality.frames import FrozenWatch
 from agent.records import Event, Frame, Reason
 from agent.triggers.source import Onlooker
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from agent.clock import Clock
 from agent.lanes.lane import Lane, LaneOverError
-from agent.ledger_rules import TAKEN_BACK
-from agent.line_mode import LineMode, ModeKind
+from agent.ledger.rules import TAKEN_BACK
+from agent.line.mode import LineMode, ModeKind
 from agent.mailbox import NeverLose
 from agent.ports import Gate
 from agent.records import (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.active_model import ActiveModel
 from agent.clock import Clock
 from agent.errors import EngineError
 from agent.lanes.lane import Lane
 from agent.mailbox import NeverLose, NewestWins
-from agent.quality import FrameQuality
+from agent.quality.frames import FrameQuality
 from agent.records import Frame, Judged, Part, Reason, Verdict, VerdictKind
 from agent.schedule import Timing
-from agent.slot import ActiveModel
 from bundle.errors import BundleError, FrameError
 
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from agent import config
 from agent.clock import Clock
+from agent.config import document as config
+from agent.drift.watch import LineWatch
 from agent.errors import LedgerError
 from agent.lanes.lane import Lane, LaneOverError
-from agent.ledger import (
-    AddEvent,
-    Ledger,
-    LedgerWrite,
-    OpenPart,
-    SetOutcome,
-    SetVerdict,
-    Written,
-)
-from agent.line_watch import LineWatch
+from agent.ledger.rows import AddEvent, LedgerWrite, OpenPart, SetOutcome, SetVerdict, Written
+from agent.ledger.store import Ledger
 from agent.mailbox import NeverLose
-from agent.pictures import PictureStore
+from agent.pictures.store import PictureStore
 from agent.records import (
     Committed,
     Event,

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from agent.clock import Clock
 from agent.errors import LedgerError
 from agent.lanes.lane import Lane
-from agent.ledger import EventRow, Ledger, ResultRow
-from agent.messages import Topics
+from agent.ledger.rows import EventRow, ResultRow
+from agent.ledger.store import Ledger
+from agent.plant.messages import Topics
 from agent.ports import Publisher
 
 logger = logging.getLogger("linewarden.telemetry")

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from agent.config_base import PathText, Section, TopicLevel
-from agent.config_faults import first_fault
+from agent.config.base import PathText, Section, TopicLevel
+from agent.config.faults import first_fault
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agent.config import Config
+    from agent.config.document import Config
     from agent.setup.answers import Answers
     from agent.setup.delay import Delay
 
@@ -63,7 +63,7 @@ def _answers(path: Path | None) -> Answers:
     from pydantic import ValidationError
     from rich.console import Console
 
-    from agent.config_faults import first_fault
+    from agent.config.faults import first_fault
     from agent.setup.devices import find_cameras, find_ports
     from agent.setup.questions import Asker, ask_all
 
@@ -85,7 +85,7 @@ def _may_write(path: Path) -> None:
 
 def _look(text: str, still: Path) -> None:
     """Take a still; a camera that fails is told, and does not keep the rest from being set up."""
-    from agent.camera_command import show
+    from agent.commands.camera import show
     from agent.errors import AgentError
 
     with tempfile.TemporaryDirectory(prefix="linewarden-setup-") as folder:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from agent.clock import Clock
-from agent.config import Config
+from agent.config.document import Config
 from agent.drivers import open_gate
 from agent.errors import ConfigError
 from agent.ports import Gate

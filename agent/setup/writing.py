@@ -8,7 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from agent.config import Config, parse_config
+from agent.config.document import Config, parse_config
 from agent.errors import ConfigError
 from agent.setup.answers import Answers
 from agent.setup.delay import Delay

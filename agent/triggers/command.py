@@ -9,7 +9,7 @@ import select
 import stat
 from collections.abc import Sequence
 
-from agent.config_trigger import CommandTrigger as Section
+from agent.config.trigger import CommandTrigger as Section
 from agent.errors import GateError
 
 WORD = b"part"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Sequence
 
-from agent.config_trigger import IntervalTrigger as Section
+from agent.config.trigger import IntervalTrigger as Section
 
 # After a long sleep the parts that were missed are told bit by bit, each as a part of its own.
 _AT_ONCE = 64

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.config_trigger import PresenceTrigger as Section
+from agent.config.trigger import PresenceTrigger as Section
 from agent.errors import GateError
 from agent.mailbox import NeverLose
 from agent.records import Frame

@@ -6,7 +6,7 @@ import pty
 import pytest
 from bundles import write_scripted
 
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.precheck import find_faults
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import config
+from agent.config import document as config
 from agent.records import Part, Reason, Trigger, Verdict, VerdictKind
 from agent.schedule import InFlight, Timing, settle
 

@@ -6,9 +6,9 @@ import pytest
 from bundles import write_scripted
 
 from agent.clock import SystemClock
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.errors import AgentError, BrokerError, GateError, LedgerError, ModelError
-from agent.ledger import open_ledger
+from agent.ledger.store import open_ledger
 from agent.notify import Notifier
 from agent.service import Service
 

@@ -15,14 +15,14 @@ import pytest
 from bundles import write_scripted
 from live_line import RENDERED
 
-from agent.audit_chain import who_runs
-from agent.audit_rows import CHAIN_NAME, find_anchors, parse_line
-from agent.audit_verify import verify_folder
+from agent.audit.chain import who_runs
+from agent.audit.rows import CHAIN_NAME, find_anchors, parse_line
+from agent.audit.verify import verify_folder
 from agent.clock import SystemClock
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.errors import GateError
-from agent.ledger_balance import read_balance
-from agent.ledger_reader import Selection
+from agent.ledger.balance import read_balance
+from agent.ledger.reader import Selection
 from agent.notify import Notifier
 from agent.records import GateOutcome, Judged, OutcomeCode, Part, Trigger, Verdict, VerdictKind
 from agent.service import Service

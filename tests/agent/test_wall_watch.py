@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent import config
 from agent.clock import ManualClock
+from agent.config.document import Ledger
 from agent.lanes.recorder import RecorderLane
-from agent.ledger import open_ledger
+from agent.ledger.store import open_ledger
 from agent.mailbox import NeverLose
-from agent.messages import result_message
-from agent.pictures import PictureStore
+from agent.pictures.store import PictureStore
+from agent.plant.messages import result_message
 from agent.records import GateOutcome, Judged, OutcomeCode, Part, Trigger, Verdict, VerdictKind
 from agent.wall_watch import WallWatch
 
@@ -71,7 +71,7 @@ class Line:
         watch = SimpleNamespace(observe=lambda *_: ())
         self.lane = RecorderLane(
             self.box, lambda _: True, self.ledger, PictureStore(folder / "p", 0), watch,
-            config.Ledger(folder=str(folder)), self.clock,
+            Ledger(folder=str(folder)), self.clock,
         )  # fmt: skip
         self.count = 0
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from agent.clock import SystemClock
-from agent.ledger import Ledger, OpenPart, SetOutcome, SetVerdict, open_ledger
+from agent.ledger.rows import OpenPart, SetOutcome, SetVerdict
+from agent.ledger.store import Ledger, open_ledger
 from agent.records import GateOutcome, OutcomeCode, Part, Trigger, Verdict, VerdictKind
 
 CLOCK = SystemClock()

@@ -10,12 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from agent.broker import MqttPublisher
+from agent.broker.publisher import MqttPublisher
 from agent.clock import SystemClock
-from agent.config import Mqtt, Station
+from agent.config.document import Mqtt, Station
 from agent.lanes.telemetry import TelemetryLane
-from agent.ledger import Ledger, OpenPart, SetOutcome, SetVerdict, open_ledger
-from agent.messages import Topics, event_message, result_message
+from agent.ledger.rows import OpenPart, SetOutcome, SetVerdict
+from agent.ledger.store import Ledger, open_ledger
+from agent.plant.messages import Topics, event_message, result_message
 from agent.records import GateOutcome, OutcomeCode, Part, Trigger, Verdict, VerdictKind
 
 CLOCK = SystemClock()

@@ -18,9 +18,9 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS / "support"), str(TESTS)]
 from conftest import Mosquitto
 from outage import TOPICS, Outage, memory_bytes
 
-from agent.broker import MqttPublisher
+from agent.broker.publisher import MqttPublisher
 from agent.clock import SystemClock
-from agent.config import Mqtt
+from agent.config.document import Mqtt
 
 WANTED = 2_000
 

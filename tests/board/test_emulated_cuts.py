@@ -19,7 +19,7 @@ from board_line import Line, running_line
 from emulated_board import EmulatedBoard, release, wait_for
 from flash_rig import OFFICE
 
-from agent.audit_verify import verify_folder
+from agent.audit.verify import verify_folder
 from bundle.archive import parse_archive
 from bundle.signature import read_keyring
 from bundle.slot_files import read_state

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 from camera_stand_ins import ScriptedDevice, alive, writer
 
-from agent import config, config_camera, drivers
+from agent import drivers
 from agent.cameras.pipe import PipeCamera
 from agent.cameras.v4l2 import V4l2Camera
 from agent.clock import ManualClock, SystemClock
+from agent.config import camera as config_camera
+from agent.config.document import Belt
 from agent.errors import CameraError
 
 FRAME_RATE = 100.0
 PERIOD_NS = 10_000_000
-BELT = config.Belt(rate_per_s=20.0, start_ns=10**9)
+BELT = Belt(rate_per_s=20.0, start_ns=10**9)
 SCRIPTED = ["sim", "replay", "v4l2"]  # these live in the injected clock's time
 DRIVERS = [*SCRIPTED, "pipe"]
 

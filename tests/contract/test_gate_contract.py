@@ -11,8 +11,9 @@ from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
 from relay_board import RelayBoard
 from relay_rig import RELAY_TIMING, ROOMY_TIMING, RecordingPort, section_for
 
-from agent import config, config_gate
-from agent.config_trigger import IntervalTrigger as IntervalSection
+from agent.config.document import Belt
+from agent.config.gate import SimGate
+from agent.config.trigger import IntervalTrigger as IntervalSection
 from agent.drivers import GATES, open_gate
 from agent.errors import GateError
 from agent.gates.bookings import Pace
@@ -40,13 +41,13 @@ def gate(request, tmp_path):
     """Return each driver, not open, on a belt that begins in two seconds."""
     options = {"seed": 5, "start_ns": CLOCK.now_ns() + 2 * SECOND}
     if request.param == "sim":
-        belt = config.Belt(rate_per_s=15.0, jitter=0.2, **options)
-        driver = open_gate(config_gate.SimGate(driver="sim"), TIMING, belt, CLOCK)
+        belt = Belt(rate_per_s=15.0, jitter=0.2, **options)
+        driver = open_gate(SimGate(driver="sim"), TIMING, belt, CLOCK)
         yield driver
         driver.close()
     elif request.param == "controller":
         with GateProcess(tmp_path, rate=15, jitter=0.2, **options) as process:
-            driver = open_gate(process.section(), TIMING, config.Belt(), CLOCK)
+            driver = open_gate(process.section(), TIMING, Belt(), CLOCK)
             yield driver
             driver.close()
     elif request.param in RELAYS:

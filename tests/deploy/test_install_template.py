@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.unconfigured import is_unconfigured
 
 TEMPLATE = Path(__file__).parents[2] / "deploy/agent.toml"

@@ -13,7 +13,7 @@ from outage import Arrivals, InstantBroker, Outage, memory_bytes
 
 ROOT = Path(__file__).parents[2]
 PROBE = ROOT.parent / "shared" / "tools" / "powercut_probe.py"
-TESTS = ROOT / "tests" / "agent"
+TESTS = ROOT / "tests" / "agent" / "ledger"
 MOST_GROWTH = 8 * 1024 * 1024
 
 

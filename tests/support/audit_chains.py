@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from agent.audit_chain import AuditChain
-from agent.audit_rows import CHAIN_NAME, HEAD_NAME, Deed
-from agent.audit_verify import ChainReport, verify_folder
+from agent.audit.chain import AuditChain
+from agent.audit.rows import CHAIN_NAME, HEAD_NAME, Deed
+from agent.audit.verify import ChainReport, verify_folder
 from agent.clock import ManualClock
 
 DEEDS = [Deed.STARTED, Deed.MODEL, Deed.THRESHOLD, Deed.BYPASSED, Deed.RESUMED, Deed.STOPPED]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 from relay_rig import HandRelay, HandSource
 
-from agent import config, config_gate
+from agent.active_model import Judgement
 from agent.clock import ManualClock
-from agent.config_quality import Quality
+from agent.config import document as config
+from agent.config.gate import ControllerGate, LcusGate, LineGate, ModbusGate
+from agent.config.quality import Quality
 from agent.drill.steps import Fault
 from agent.errors import EngineError
 from agent.gates.bookings import Pace
@@ -20,7 +22,7 @@ from agent.gates.terms import Terms
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.mailbox import NeverLose, NewestWins
-from agent.quality import FrameQuality
+from agent.quality.frames import FrameQuality
 from agent.records import (
     Committed,
     Frame,
@@ -33,7 +35,6 @@ from agent.schedule import Timing
 from agent.sim.belt import Belt
 from agent.sim.line_faults import FaultRates, LineFaults
 from agent.sim.virtual import VirtualLine
-from agent.slot import Judgement
 from agent.tally import Tally
 from bundle.policy import Decision
 
@@ -51,10 +52,10 @@ SECTIONS = {
     "line": ("line", {}),
 }
 _CLASSES = {
-    "controller": config_gate.ControllerGate,
-    "modbus": config_gate.ModbusGate,
-    "lcus": config_gate.LcusGate,
-    "line": config_gate.LineGate,
+    "controller": ControllerGate,
+    "modbus": ModbusGate,
+    "lcus": LcusGate,
+    "line": LineGate,
 }
 
 

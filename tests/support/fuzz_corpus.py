@@ -12,8 +12,8 @@ import numpy as np
 from bundles import write_scripted
 from moved_line import TERMS, run
 
-from agent.config import known_keys
-from agent.ledger_sequence import SEQUENCE_NAME, Marks, write_marks
+from agent.config.document import known_keys
+from agent.ledger.sequence import SEQUENCE_NAME, Marks, write_marks
 from agent.sim.belt import Belt
 from agent.sim.line_faults import LineFaults
 from agent.sim.virtual import VirtualLine

@@ -24,17 +24,17 @@ from fuzz_corpus import (
 )
 from mangle import mangle, mangle_toml
 
-from agent.audit_rows import AuditHead, AuditRow, encode_head, encode_row, parse_head, parse_line
+from agent.audit.rows import AuditHead, AuditRow, encode_head, encode_row, parse_head, parse_line
 from agent.cameras.pixels import Layout, decode
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.errors import ConfigError, LineError
 from agent.gates import messages, modbus_frame
 from agent.gates.partbook import PartBook
 from agent.gates.session import Session
 from agent.gates.terms import Terms
 from agent.gates.wire import FrameReader, encode_frame
-from agent.ledger_sequence import SEQUENCE_NAME, read_marks
-from agent.line_files import REQUEST_NAME, Request, take_request
+from agent.ledger.sequence import SEQUENCE_NAME, read_marks
+from agent.line.files import REQUEST_NAME, Request, take_request
 from bundle.container import read_container, write_container
 from bundle.errors import BundleError, StateError
 from bundle.manifest import manifest_bytes, parse_manifest

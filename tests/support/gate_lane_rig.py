@@ -1,9 +1,9 @@
 """A gate lane with everything around it in the test's hands."""
 
-from agent import config
 from agent.clock import ManualClock
+from agent.config import document as config
 from agent.lanes.gate import GateLane
-from agent.line_mode import LineMode
+from agent.line.mode import LineMode
 from agent.mailbox import NeverLose
 from agent.records import (
     Committed,

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent import config, config_gate
 from agent.clock import SystemClock
+from agent.config.document import Timing
+from agent.config.gate import ControllerGate
 from agent.records import GateNotice, GateOutcome, PassOrder, Trigger
 from agent.sim.judge import judge, read_record
 
@@ -18,7 +19,7 @@ MS = 1_000_000
 SECOND = 1_000_000_000
 CLOCK = SystemClock()
 # A wide guard: these tests run on busy machines, and none of them is about speed.
-TIMING = config.Timing(
+TIMING = Timing(
     delay_ms=400.0,
     guard_ms=20.0,
     command_ms=20.0,
@@ -82,9 +83,9 @@ class GateProcess:
         lines = map(json.loads, self.record.read_text().splitlines())
         return [line["at_ns"] for line in lines if line.get("event") == name]
 
-    def section(self) -> config_gate.ControllerGate:
+    def section(self) -> ControllerGate:
         """Return the configuration of a driver for it."""
-        return config_gate.ControllerGate(driver="controller", port=str(self.link))
+        return ControllerGate(driver="controller", port=str(self.link))
 
 
 class Host:

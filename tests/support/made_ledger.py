@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 
 from agent.clock import ManualClock
-from agent.ledger import AddEvent, OpenPart, SetOutcome, SetVerdict, open_ledger
+from agent.ledger.rows import AddEvent, OpenPart, SetOutcome, SetVerdict
+from agent.ledger.store import open_ledger
 from agent.records import (
     Event,
     GateOutcome,

@@ -75,9 +75,9 @@ def main() -> None:
             refused = True
     import numpy as np
 
+    from agent.active_model import open_active
     from agent.clock import SystemClock
     from agent.drivers import open_engine
-    from agent.slot import open_active
 
     model = open_active(Path(path), lambda data: open_engine("litert", data, 2), SystemClock())
     spec = model.manifest.input

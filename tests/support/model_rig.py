@@ -9,14 +9,14 @@ import numpy as np
 from bundles import write_scripted
 from slot_line import ANNA, KEY, write_trust
 
-from agent.audit_rows import CHAIN_NAME, AuditRow, parse_line
+from agent.audit.deeds import Deeds
+from agent.audit.rows import CHAIN_NAME, AuditRow, parse_line
 from agent.clock import ManualClock
-from agent.config import parse_config
-from agent.deeds import Deeds
+from agent.config.document import parse_config
 from agent.engines.scripted import ScriptedEngine
 from agent.errors import EngineError
-from agent.model_loader import ModelLoader
-from agent.models import Models
+from agent.models.loader import ModelLoader
+from agent.models.owner import Models
 from agent.records import Judged, Part, Reason, Trigger, Verdict, VerdictKind
 from bundle.archive import sign_archive
 from bundle.judging import Judging, read_judging

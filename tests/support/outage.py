@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 
 from agent.clock import Clock, ManualClock
-from agent.config import Station
+from agent.config.document import Station
 from agent.lanes.telemetry import TelemetryLane
-from agent.ledger import OpenPart, SetOutcome, SetVerdict, open_ledger
-from agent.messages import Topics, event_message, result_message
+from agent.ledger.rows import OpenPart, SetOutcome, SetVerdict
+from agent.ledger.store import open_ledger
+from agent.plant.messages import Topics, event_message, result_message
 from agent.records import GateOutcome, OutcomeCode, Part, Trigger, Verdict, VerdictKind
 
 TOPICS = Topics(Station())

@@ -14,7 +14,7 @@ from pathlib import Path
 from live_line import wait_until
 from slot_line import SlotLine
 
-from agent.audit_verify import verify_folder
+from agent.audit.verify import verify_folder
 from agent.sim.judge import judge, read_record
 from bundle.archive import parse_archive
 from bundle.signature import read_keyring

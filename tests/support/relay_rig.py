@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent import config, config_gate
+from agent.config.document import Timing
+from agent.config.gate import LcusGate, LineGate, ModbusGate, RelaySection
 from agent.gates.port import PortLostError
 from agent.gates.relay import Answer
 
 MS = 1_000_000
-RELAY_TIMING = config.Timing(
+RELAY_TIMING = Timing(
     delay_ms=400.0,
     guard_ms=20.0,
     command_ms=20.0,
@@ -23,13 +24,13 @@ ROOMY_TIMING = RELAY_TIMING.model_copy(
 )
 ROOMY_PULSE = {"pulse_ms": 300, "reply_ms": 300.0}
 _SECTIONS = {
-    "modbus": config_gate.ModbusGate,
-    "lcus": config_gate.LcusGate,
-    "line": config_gate.LineGate,
+    "modbus": ModbusGate,
+    "lcus": LcusGate,
+    "line": LineGate,
 }
 
 
-def section_for(driver: str, link: Path, **options: object) -> config_gate.RelaySection:
+def section_for(driver: str, link: Path, **options: object) -> RelaySection:
     """Return the configuration of a relay on a port."""
     return _SECTIONS[driver](driver=driver, port=str(link), **options)
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent import config
+from agent.active_model import Judgement
 from agent.clock import ManualClock
-from agent.config_quality import Quality
+from agent.config import document as config
+from agent.config.quality import Quality
 from agent.lanes.gate import GateLane
 from agent.lanes.inspection import InspectionLane
 from agent.mailbox import NeverLose, NewestWins
-from agent.quality import FrameQuality
+from agent.quality.frames import FrameQuality
 from agent.records import (
     Committed,
     Frame,
@@ -34,7 +35,6 @@ from agent.records import (
     VerdictKind,
 )
 from agent.schedule import Timing
-from agent.slot import Judgement
 from agent.tally import Tally
 from bundle.errors import ScoreError
 from bundle.manifest import Thresholds

@@ -14,8 +14,8 @@ from fake_systemd import FakeSystemd
 from live_line import LINEWARDEN, RENDERED, ROOT, wait_until
 from slot_line import KEY, release, write_trust
 
-from agent.ledger_balance import read_balance
-from agent.ledger_reader import Selection
+from agent.ledger.balance import read_balance
+from agent.ledger.reader import Selection
 from bundle.signature import read_keyring
 from bundle.slots import open_slots
 

@@ -9,7 +9,7 @@ import pytest
 from live_line import RENDERED
 
 from agent.clock import SystemClock
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.notify import Notifier
 from agent.records import VerdictKind
 from agent.service import Service

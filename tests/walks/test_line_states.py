@@ -9,10 +9,10 @@ import pytest
 from live_line import RENDERED, LiveLine, wait_until
 from run_command import linewarden
 
-from agent.audit_rows import CHAIN_NAME, parse_line
-from agent.audit_verify import verify_folder
-from agent.ledger_balance import read_balance
-from agent.ledger_reader import Selection
+from agent.audit.rows import CHAIN_NAME, parse_line
+from agent.audit.verify import verify_folder
+from agent.ledger.balance import read_balance
+from agent.ledger.reader import Selection
 
 pytestmark = pytest.mark.skipif(not RENDERED.exists(), reason=f"needs {RENDERED.name}")
 

@@ -10,9 +10,9 @@ from live_line import RENDERED
 from relay_board import RelayBoard
 
 from agent.clock import SystemClock
-from agent.config import parse_config
-from agent.ledger_balance import read_balance
-from agent.ledger_reader import Selection
+from agent.config.document import parse_config
+from agent.ledger.balance import read_balance
+from agent.ledger.reader import Selection
 from agent.notify import Notifier
 from agent.service import Service
 from agent.sim.belt import Belt

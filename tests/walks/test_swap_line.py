@@ -6,7 +6,7 @@ import pytest
 from live_line import RENDERED, wait_until
 from slot_line import ANNA, REJECT_ALL, SlotLine, release
 
-from agent.audit_verify import verify_folder
+from agent.audit.verify import verify_folder
 from agent.records import Reason
 
 pytestmark = [

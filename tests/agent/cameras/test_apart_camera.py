@@ -18,11 +18,11 @@ from agent.cameras import apart
 from agent.cameras.apart import ApartCamera
 from agent.cameras.apart_link import receive_all
 from agent.clock import SystemClock
-from agent.config_camera import V4l2Camera
+from agent.config.camera import V4l2Camera
 from agent.errors import CameraError
 from agent.lanes.capture import CaptureLane
 from agent.mailbox import NewestWins
-from agent.quality import FrozenWatch
+from agent.quality.frames import FrozenWatch
 from agent.records import Reason
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -204,7 +204,7 @@ def test_no_process_outlives_its_owner(tmp_path, wait_until):
         f"import sys; sys.path.insert(0, {str(SUPPORT)!r})\n"
         "from agent.cameras.apart import ApartCamera\n"
         "from agent.clock import SystemClock\n"
-        "from agent.config_camera import V4l2Camera\n"
+        "from agent.config.camera import V4l2Camera\n"
         "s = V4l2Camera(driver='v4l2', device='x', width=64, height=48, silent_ms=60000)\n"
         "c = ApartCamera(s, SystemClock(), 'apart_stand_ins:Blocking')\n"
         "c.open()\n"

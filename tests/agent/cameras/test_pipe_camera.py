@@ -15,7 +15,7 @@ from camera_stand_ins import alive, jpeg, writer
 
 from agent.cameras.pipe import PipeCamera
 from agent.clock import ManualClock, SystemClock
-from agent.config_camera import PipeCamera as Section
+from agent.config.camera import PipeCamera as Section
 from agent.errors import CameraError
 
 FFMPEG = shutil.which("ffmpeg")

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config, config_camera
 from agent.cameras.replay import ReplayCamera
 from agent.clock import ManualClock
+from agent.config import camera as config_camera
+from agent.config import document as config
 from agent.errors import CameraError
-from agent.picture_folder import replay_order
-from agent.quality import frame_fault
+from agent.pictures.folder import replay_order
+from agent.quality.frames import frame_fault
 from agent.sim.belt import Belt
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config, config_camera
 from agent.cameras.sim import SimCamera, displacement
 from agent.clock import ManualClock
+from agent.config import camera as config_camera
+from agent.config import document as config
 from agent.errors import CameraError
 from agent.sim.belt import Belt
 from agent.sim.deck import Deck

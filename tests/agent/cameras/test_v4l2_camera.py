@@ -12,11 +12,11 @@ from camera_stand_ins import FOURCC, ScriptedDevice, jpeg
 from agent.cameras.v4l2 import V4l2Camera
 from agent.cameras.v4l2_device import OpenCvDevice
 from agent.clock import ManualClock
-from agent.config_camera import V4l2Camera as Section
+from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
 from agent.lanes.capture import CaptureLane
 from agent.mailbox import NewestWins
-from agent.quality import FrozenWatch
+from agent.quality.frames import FrozenWatch
 
 PERIOD_NS = 10_000_000
 

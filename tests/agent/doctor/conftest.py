@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flash_rig import OFFICE, SPEC, Maker
 
-from agent.config import parse_config
+from agent.config.document import parse_config
 from bundle.signature import read_keyring
 from bundle.slots import open_slots
 from deploy.keys import public_pem

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from agent.clock import ManualClock
-from agent.config import Mqtt
+from agent.config.document import Mqtt
 from agent.doctor import broker_check, device_checks
 from agent.doctor.broker_check import check_broker
 from agent.doctor.command import doctor

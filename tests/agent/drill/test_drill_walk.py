@@ -12,15 +12,15 @@ from gate_process import CLOCK, SECOND, GateProcess
 from relay_board import RelayBoard
 from run_command import linewarden
 
-from agent.audit_rows import CHAIN_NAME, parse_line
-from agent.audit_verify import verify_folder
-from agent.config import parse_config
+from agent.audit.rows import CHAIN_NAME, parse_line
+from agent.audit.verify import verify_folder
+from agent.config.document import parse_config
 from agent.drill.plays import Stage
 from agent.drill.record import Record
 from agent.drill.steps import STEPS, Fault, known_open
 from agent.drill.walk import drill, fire_once
 from agent.errors import DrillError, LedgerError
-from agent.ledger_disk import FolderLock
+from agent.ledger.disk import FolderLock
 from agent.records import OutcomeCode
 
 TIMING = "[timing]\ndelay_ms = 400.0\nguard_ms = 20.0\nmin_pitch_ms = 40.0\n"

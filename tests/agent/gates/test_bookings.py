@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from relay_rig import MS, RELAY_TIMING, section_for
 
-from agent.config_gate import LcusGate
+from agent.config.gate import LcusGate
 from agent.errors import ConfigError
 from agent.gates.bookings import Bookings, Pace
 from agent.records import OutcomeCode, PassOrder

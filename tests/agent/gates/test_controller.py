@@ -10,14 +10,14 @@ import threading
 
 from gate_process import CLOCK, MS, SECOND, TIMING, GateProcess, Host, in_order, wait_for
 
-from agent import config_gate
+from agent.config import gate as config_gate
 from agent.gates.controller import ControllerGate
 from agent.records import PassOrder, Trigger
 
 HOST_PROGRAM = """
 import sys
 from gate_process import CLOCK, TIMING, Host
-from agent import config_gate
+from agent.config import gate as config_gate
 from agent.gates.controller import ControllerGate
 section = config_gate.ControllerGate(driver="controller", port=sys.argv[1])
 gate = ControllerGate(section, TIMING, CLOCK)

@@ -10,7 +10,7 @@ import tty
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
 
-from agent import config_gate
+from agent.config import gate as config_gate
 from agent.errors import GateError
 from agent.gates.controller import ControllerGate
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from relay_board import RelayBoard
 from relay_rig import MS, section_for
 
-from agent.config_gate import LcusGate
+from agent.config.gate import LcusGate
 from agent.gates.lcus import REPEAT_EVERY_NS, LcusRelay, frame
 from agent.gates.port import PortLostError
 from agent.gates.relay import Stroke
@@ -21,7 +21,7 @@ from agent.gates.relay import Stroke
 STROKE = Stroke((1,), 100, 2**62)
 KILLED = """
 import sys
-from agent import config_gate
+from agent.config import gate as config_gate
 from agent.gates.lcus import LcusRelay
 from agent.gates.relay import Stroke
 held, pulse = sys.argv[2] == "held", sys.argv[3] == "pulse"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from relay_rig import MS, RecordingPort, section_for
 
 from agent.clock import ManualClock
-from agent.config_gate import LineGate
+from agent.config.gate import LineGate
 from agent.errors import GateError
 from agent.gates import line
 from agent.gates.line import LineRelay, ModemPort

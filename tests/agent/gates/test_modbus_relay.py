@@ -23,7 +23,7 @@ from agent.records import GateNotice
 
 KILLED = """
 import sys
-from agent import config_gate
+from agent.config import gate as config_gate
 from agent.clock import SystemClock
 from agent.gates.modbus import ModbusRelay
 from agent.gates.port import PortLostError

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config, config_gate
+from agent.config.document import Timing
+from agent.config.gate import ControllerGate
 from agent.gates.codes import OutcomeKind
 from agent.gates.second_eye import GRACE_US, EyeTerms, SecondEye
 from agent.gates.terms import Terms
@@ -19,7 +20,7 @@ from agent.sim.witness import BehindGate
 MS = 1_000
 AFTER, GUARD = 600 * MS, 20 * MS
 LATER = AFTER + GUARD + GRACE_US
-TIMING = config.Timing(min_pitch_ms=100.0)
+TIMING = Timing(min_pitch_ms=100.0)
 SECOND = 1_000_000_000
 
 
@@ -97,7 +98,7 @@ def test_without_a_second_eye_nothing_is_ever_said():
 
 def run(place, flap, rates, seed):
     """Let 60 parts go by, every second one allowed; returns the line."""
-    section = config_gate.ControllerGate(
+    section = ControllerGate(
         driver="controller", port="x", second_eye=place, second_eye_guard_ms=40.0
     )
     behind = BehindGate(place, 200_000_000, flap)

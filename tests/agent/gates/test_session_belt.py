@@ -7,7 +7,8 @@ from belt_line import START_NS, TICKS, WATCHED, BeltLine
 from gate_process import CLOCK, MS, GateProcess, Host
 from moved_line import EMPTY, SECOND, TERMS, notices, run
 
-from agent import config, config_gate
+from agent.config import gate as config_gate
+from agent.config.document import Timing
 from agent.errors import GateError
 from agent.gates import messages
 from agent.gates.codes import ConfigStatus, OutcomeKind
@@ -129,7 +130,7 @@ def test_the_sentences_of_a_belt_name_what_to_set():
 def driver(process):
     """Return a driver for a controller that follows its belt, and the times it is held to."""
     section = config_gate.ControllerGate(driver="controller", port=str(process.link), **FIELDS)
-    timing = config.Timing(
+    timing = Timing(
         delay_ms=400, guard_ms=20, min_pitch_ms=40, frame_within_ms=15, max_in_flight=64
     )
     return ControllerGate(section, timing, CLOCK)

@@ -12,7 +12,8 @@ import psutil
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, Host, in_order
 
-from agent import config, config_gate
+from agent.config import gate as config_gate
+from agent.config.document import Belt
 from agent.errors import GateError
 from agent.gates import sim
 from agent.gates.sim import SimGate
@@ -21,7 +22,7 @@ from agent.sim.judge import read_record
 OWNER = """
 import sys
 from gate_process import CLOCK, TIMING
-from agent import config, config_gate
+from agent.config import document as config, gate as config_gate
 from agent.gates import sim
 from agent.gates.sim import SimGate
 gate = SimGate(config_gate.SimGate(driver="sim"), TIMING, config.Belt(), CLOCK)
@@ -35,7 +36,7 @@ def sim_gate(record="", **belt):
     """Return a driver, not open, on a belt which begins when it will be."""
     options = {"rate_per_s": 15.0, "jitter": 0.2, "start_ns": CLOCK.now_ns() + 2 * SECOND, **belt}
     section = config_gate.SimGate(driver="sim", record=str(record))
-    return SimGate(section, TIMING, config.Belt(**options), CLOCK)
+    return SimGate(section, TIMING, Belt(**options), CLOCK)
 
 
 def test_what_the_host_decides_is_what_the_belt_sees(tmp_path):

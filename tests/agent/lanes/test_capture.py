@@ -7,7 +7,7 @@ from agent.clock import ManualClock
 from agent.errors import CameraError
 from agent.lanes.capture import FIRST_PAUSE_NS, LONGEST_PAUSE_NS, CaptureLane
 from agent.mailbox import NewestWins
-from agent.quality import FrozenWatch
+from agent.quality.frames import FrozenWatch
 from agent.records import Frame, Reason
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gate_lane_rig import MS, Line
 
-from agent import config
+from agent.config import document as config
 from agent.records import GateNotice, GateOutcome, OutcomeCode, Reason, Trigger, VerdictKind
 from agent.schedule import InFlight, Timing
 

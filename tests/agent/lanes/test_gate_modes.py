@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gate_lane_rig import MS, TIMING, Line
 
-from agent.line_mode import INSPECTING, Mode, ModeKind
+from agent.line.mode import INSPECTING, Mode, ModeKind
 from agent.records import (
     DISAGREES,
     Event,

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent import config
+from agent.active_model import Judgement
 from agent.clock import ManualClock
-from agent.config_quality import Quality
+from agent.config import document as config
+from agent.config.quality import Quality
 from agent.errors import EngineError
 from agent.lanes.inspection import InspectionLane
 from agent.mailbox import NeverLose, NewestWins
-from agent.quality import FrameQuality
+from agent.quality.frames import FrameQuality
 from agent.records import Frame, Part, Reason, Trigger, VerdictKind
 from agent.schedule import Timing
-from agent.slot import Judgement
 from bundle.errors import FrameError, ScoreError
 from bundle.policy import Decision
 

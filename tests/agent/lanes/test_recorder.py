@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from agent import config
 from agent.clock import ManualClock
+from agent.config.document import Ledger
 from agent.errors import LedgerError
 from agent.lanes.recorder import RecorderLane
-from agent.ledger import OpenPart, SetVerdict, Written
+from agent.ledger.rows import OpenPart, SetVerdict, Written
 from agent.mailbox import NeverLose
 from agent.records import Event, Judged, Part, Reason, Trigger, Verdict, VerdictKind
 
@@ -81,7 +81,7 @@ class Desk:
         self.ledger, self.pictures, self.watch = FakeLedger(), FakePictures(), FakeWatch()
         self.lane = RecorderLane(
             self.inbox, self._hear, self.ledger, self.pictures, self.watch,
-            config.Ledger(folder="x", **section), ManualClock(),
+            Ledger(folder="x", **section), ManualClock(),
         )  # fmt: skip
 
     def _hear(self, word):

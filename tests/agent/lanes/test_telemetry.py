@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.clock import ManualClock
-from agent.config import Station
+from agent.config.document import Station
 from agent.errors import LedgerError
 from agent.lanes.telemetry import TelemetryLane
-from agent.messages import Topics
+from agent.plant.messages import Topics
 
 
 class FakeOutbox:

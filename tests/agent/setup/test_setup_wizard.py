@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from agent.clock import SystemClock
-from agent.config import parse_config
+from agent.config.document import parse_config
 from agent.errors import ConfigError
 from agent.setup.answers import Answers, BrokerAnswers, CameraAnswers, GateAnswers, read_answers
 from agent.setup.command import setup

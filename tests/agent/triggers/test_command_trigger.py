@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.config_trigger import CommandTrigger as Section
+from agent.config.trigger import CommandTrigger as Section
 from agent.errors import GateError
 from agent.triggers.command import CommandTrigger
 

@@ -7,7 +7,7 @@ import select
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config_trigger import IntervalTrigger as Section
+from agent.config.trigger import IntervalTrigger as Section
 from agent.triggers.interval import IntervalTrigger
 
 MS = 1_000_000

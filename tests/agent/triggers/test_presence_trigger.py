@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.config import parse_config
-from agent.config_trigger import PresenceTrigger as Section
+from agent.config.document import parse_config
+from agent.config.trigger import PresenceTrigger as Section
 from agent.errors import ConfigError, GateError
 from agent.records import Frame
 from agent.triggers.presence import PresenceTrigger

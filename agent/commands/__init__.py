@@ -1,0 +1,1 @@
+"""Sub-commands of `linewarden` that need no package of their own."""

@@ -1,0 +1,1 @@
+"""The configuration: a typed section for every table of `agent.toml`."""

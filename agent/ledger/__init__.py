@@ -1,0 +1,1 @@
+"""The ledger: one row for every part, durable before it is told."""

@@ -1,0 +1,1 @@
+"""Which model judges: found in the slots, opened, watched, confirmed or left again."""

@@ -1,0 +1,1 @@
+"""What the plant is told: topics, bodies, and who fills them in."""

@@ -1,0 +1,1 @@
+"""Frames that cannot be judged, and why."""
