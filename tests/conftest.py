@@ -15,6 +15,11 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from hypothesis import settings
+
+# How long an example takes is no promise of ours, and a busy machine takes its time.
+settings.register_profile("linewarden", deadline=None)
+settings.load_profile("linewarden")
 
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 DEADLINE_S = 20.0
