@@ -74,7 +74,7 @@ def neighbour(kind: str, line: LiveLine, proxy: TcpProxy) -> Iterator[None]:
     proxy.delay_s = proxy.loss = 0.0
 
 
-def run_step(rate: float, seconds: float, kind: str) -> Step:
+def run_step(rate: float, seconds: float, kind: str, bundle: Path | None = None) -> Step:
     """Let a belt of one rate go by; returns what became of its parts after the settling."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -83,6 +83,7 @@ def run_step(rate: float, seconds: float, kind: str) -> Step:
         broker.start()
         proxy = TcpProxy(broker.port)
         line = LiveLine(folder, rate=rate, parts=round(rate * seconds), mqtt_port=proxy.port)
+        line.bundle = bundle or line.bundle
         try:
             with line:
                 start(line)
@@ -142,7 +143,7 @@ def show(step: Step, kind: str) -> None:
     total = step.verdicts.total()
     sums = " + ".join(f"{count} {name}" for name, count in sorted(step.verdicts.items()))
     times = "  ".join(
-        f"p{share * 100:g} {step.percentile(share):.1f}" for share in (0.5, 0.9, 0.99)
+        f"p{share * 100:g} {step.percentile(share):.1f}" for share in (0.5, 0.9, 0.99, 0.999)
     )
     print(f"  {step.rate:5.0f}/s, neighbour {kind}: {total} = {sums} {dict(step.reasons) or ''}")
     print(f"         trigger to verdict, ms: {times}  worst {step.percentile(1):.1f}", flush=True)
@@ -153,13 +154,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=float, default=15.0, help="of each step")
     parser.add_argument("--rates", type=float, nargs="*", default=RATES)
+    parser.add_argument("--bundle", type=Path, help="another model than the rendered castings'")
     parser.add_argument("--neighbours", nargs="*", default=NEIGHBOURS, choices=NEIGHBOURS)
     options = parser.parse_args()
     started = time.perf_counter()
     print("load: the balance holds in every step (belt's record against the ledger, part by part)")
     sound, last = 0.0, None
     for rate in options.rates:
-        last = run_step(rate, options.seconds, "none")
+        last = run_step(rate, options.seconds, "none", options.bundle)
         show(last, "none")
         if last.uninspected:
             break
@@ -169,7 +171,7 @@ def main() -> None:
         print(histogram(last))
     base = max(sound / 2, min(options.rates))
     for kind in options.neighbours:
-        show(run_step(base, options.seconds, kind), kind)
+        show(run_step(base, options.seconds, kind, options.bundle), kind)
     print(f"  took {time.perf_counter() - started:.0f} s")
 
 
