@@ -22,7 +22,7 @@ DATA ?=
 CASTING ?= ../shared/data/casting
 WEIGHTS ?= ../shared/weights/mobilenetv2_notop.weights.h5
 EFFICIENTNET ?= ../shared/weights/efficientnetb0_notop.weights.h5
-DEBIAN_PACKAGES = mosquitto ffmpeg
+DEBIAN_PACKAGES = mosquitto ffmpeg chromium
 
 DEMO_ENV = .venv-demo
 ENV = .venv

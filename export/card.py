@@ -206,7 +206,7 @@ def _set_section(one: SetParity) -> str:
 
 
 def _part_rows(found: PartParity | None) -> list[tuple[str, str]]:
-    """Return what is known by part; it stands first, since it is what holds for new parts."""
+    """Return what is known by part; it stands first, being what a plant asks for."""
     if found is None:
         return []
     low, high = found.accuracy
@@ -214,7 +214,7 @@ def _part_rows(found: PartParity | None) -> list[tuple[str, str]]:
     caught = figures.defective_parts - figures.escaped_parts
     rows = [
         ("parts", f"{figures.defective_parts} defective, {figures.good_parts} good"),
-        ("accuracy on new parts, int8", f"95 % interval by part {low:.2%} to {high:.2%}"),
+        ("accuracy on these test parts, int8", f"95 % interval by part {low:.2%} to {high:.2%}"),
         (
             "defective parts of which no picture passes",
             f"{caught} of {figures.defective_parts}; at 95 % at most "

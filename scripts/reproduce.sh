@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes every figure of docs/results.md and the bundles of examples/ anew: audit, splits, the four
-# models on the folders as given and on part-safe folds, comparison, export. It takes long without a
-# GPU; killed in the middle it goes on where it was, and what is finished is not trained again.
+# Makes the figures of docs/results.md and the bundles of examples/ anew, but for attempts that were
+# given up: audit, splits, the four models on the folders as given and on part-safe folds,
+# comparison, export. It takes long without a GPU; killed in the middle it goes on where it was, and
+# what is finished is not trained again.
 # Usage: reproduce.sh CASTING_DATA MOBILENET_WEIGHTS [EFFICIENTNET_WEIGHTS]
 set -eu
 cd "$(dirname "$0")/.."
@@ -71,6 +72,8 @@ for model in cnn mlp_mixer; do
     casting "runs/safe-$model-fold1" "$model" --split out/splits/casting-fold1.json \
         --epochs 12 --epoch-pictures 3000
 done
+casting runs/plain-cnn-fold1 cnn --drawn-defects 0 \
+    --split out/splits/casting-fold1.json --epochs 15 --epoch-pictures 3000
 casting runs/taught-cnn-fold1 cnn --teacher runs/safe-mobilenet_v2-fold1 \
     --split out/splits/casting-fold1.json --epochs 15 --epoch-pictures 3000
 
