@@ -35,7 +35,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 RENDERED_BUNDLE = "rendered-mobilenet_v2-int8.lwb"
 CASTING_BUNDLE = "casting-mobilenet_v2-slim.lwb"
 
-START_LEAD_NS = 5_000_000_000  # model, gate and the drawn parts are ready by then, even if it is busy
+START_LEAD_NS = 5_000_000_000  # model, gate and drawn parts are ready by then, busy or not
 FRAME_S = 0.1
 PLAIN_EVERY_S = 2.0
 RESULTS_WAIT_S = 10.0
