@@ -13,8 +13,11 @@ from bundle.errors import ReleaseError, SlotError, StateError
 
 SlotName = Literal["a", "b"]
 SLOTS: tuple[SlotName, SlotName] = ("a", "b")
+MOST_DEEDS = 64  # that are kept until the agent has taken them over
+MOST_BY = 200  # characters of who did something, and when
 MAX_JUMP = 1000  # releases at once: a number far ahead would lock out every later repair
 
+DeedKind = Literal["flashed", "confirmed", "rolled_back", "shadowed", "unshadowed"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -39,17 +42,39 @@ class Installed(_Record):
     starts: int = Field(default=0, ge=0)
 
 
+class SlotDeed(_Record):
+    """One thing that somebody did to the slots, and to which bundle; `by` says who, and when.
+
+    `back_to` names the bundle that judges again after a rollback; empty for none.
+    """
+
+    number: int = Field(ge=1)
+    kind: DeedKind
+    title: str
+    release: int = Field(ge=1)
+    back_to: str = ""
+    by: str = Field(default="", max_length=MOST_BY)
+
+    @property
+    def digest(self) -> str:
+        """Return what tells it from every other one: numbers begin anew with lost slots."""
+        facts = [self.number, self.kind, self.title, self.release, self.back_to, self.by]
+        return _check(facts)
+
+
 class SlotState(_Record):
     """Both slots, which of them judges, and the highest release confirmed for each key.
 
-    `by` says who changed it last, and when, as whoever did it was told by the system.
+    `by` says who changed it last, and when, as whoever did it was told by the system. `deeds` are
+    the last things done, the newest last.
     """
 
     schema_version: Literal[1] = 1
     active: SlotName | None = None
     slots: dict[SlotName, Installed] = Field(default_factory=dict)
     floors: dict[str, int] = Field(default_factory=dict)
-    by: str = Field(default="", max_length=200)
+    by: str = Field(default="", max_length=MOST_BY)
+    deeds: tuple[SlotDeed, ...] = Field(default=(), max_length=MOST_DEEDS)
 
     @property
     def judging(self) -> Installed | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from bundle.archive import Archive, open_archive, parse_archive
 from bundle.errors import BundleError, SlotError, StateError
 from bundle.signature import Keyring
+from bundle.slot_deeds import with_deeds
 from bundle.slot_files import (
     bundle_path,
     clear_leftovers,
@@ -27,6 +28,7 @@ from bundle.slot_files import (
     write_state,
 )
 from bundle.slot_state import (
+    MOST_BY,
     SLOTS,
     Installed,
     SlotName,
@@ -62,7 +64,7 @@ class Slots:
         self._folder = folder
         self._trust = trust
         self._allow_unsigned = allow_unsigned
-        self._by = by
+        self._by = by[:MOST_BY]
 
     @property
     def state(self) -> SlotState:
@@ -197,8 +199,13 @@ class Slots:
         return None
 
     def _keep(self, state: SlotState) -> SlotState:
-        """Write what somebody decided, and who it was."""
-        return self._write(state.model_copy(update={"by": self._by or state.by}))
+        """Write what somebody decided, who it was, and the deeds in it: one durable write."""
+        try:
+            before = self.state
+        except StateError:
+            before = SlotState()  # lost: nothing is known of what this changes
+        named = state.model_copy(update={"by": self._by or state.by})
+        return self._write(with_deeds(before, named, self._by))
 
     def _write(self, state: SlotState) -> SlotState:
         write_state(self._folder, state)

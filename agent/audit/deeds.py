@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agent.audit.chain import AuditChain, who_runs
-from agent.audit.rows import Deed, anchor_text
-from agent.audit.verify import last_row
+from agent.audit.rows import AuditRow, Deed, anchor_text
+from agent.audit.verify import last_row, rows_with
 from agent.clock import Clock
 from agent.errors import LedgerError
 from bundle.manifest import Manifest, Thresholds
@@ -40,6 +40,10 @@ class Deeds:
             self._tell("audit_lost", f"{text}, and that stands in no chain: {error}")
             return
         self._tell("audit", f"{self._who}: {text}; {anchor_text(head)}")
+
+    def rows_with(self, detail: str) -> list[AuditRow]:
+        """Return the chain's rows with a detail. Raises LedgerError."""
+        return rows_with(self._folder, detail)
 
     def note_model(self, title: str, manifest: Manifest) -> None:
         """Note model and thresholds where they are not those that the chain told last."""

@@ -41,6 +41,7 @@ class Deed(str, Enum):
     CONFIRMED = "confirmed"
     ROLLED_BACK = "rolled_back"
     SHADOWED = "shadowed"  # a model beside the one that judges, begun or ended
+    MISSED = "missed"  # deeds on the slots of which nothing is known but how many they were
     SETTINGS = "settings"
     FIRED = "fired"  # the gate, for a test
     DRILLED = "drilled"  # its fail-safe wiring

@@ -84,6 +84,17 @@ def last_row(folder: Path, deed: Deed) -> AuditRow | None:
     return None
 
 
+def rows_with(folder: Path, detail: str) -> list[AuditRow]:
+    """Return the rows with a detail, verified or not; none where no chain has begun.
+
+    Raises LedgerError when the chain cannot be read.
+    """
+    path, key = folder / CHAIN_NAME, f'"{detail}":'.encode("ascii")
+    lines = read_chain(path).split(b"\n") if path.exists() else []
+    found = [parse_line(line) for line in lines if key in line]
+    return [one.row for one in found if one is not None and detail in one.row.detail]
+
+
 def verify_folder(folder: Path, anchors: Sequence[AuditHead] = ()) -> ChainReport:
     """Verify the chain of a ledger's folder against itself, its head and `anchors`.
 

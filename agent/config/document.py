@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from agent.config.faults import first_fault
 from agent.config.gate import ControllerGate, GateSection, RelaySection, SimGate
 from agent.config.metrics import Metrics
 from agent.config.model import Model, Probation
+from agent.config.options import drivers_by_key, list_options
 from agent.config.quality import Quality
 from agent.config.trigger import CommandTrigger, PresenceTrigger, TriggerSection
 from agent.errors import ConfigError
@@ -237,32 +238,19 @@ def parse_config(text: str, *, name: str = "agent.toml", folder: Path | None = N
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {first_fault(error, known_keys())}") from error
+        said = first_fault(error, known_keys(), drivers_by_key(Config))
+        raise ConfigError(f"{name}: {said}") from error
     return config if folder is None else _resolved(config, folder)
 
 
 def options() -> list[tuple[str, str, str, str]]:
     """Return every option as (key, type, default, sentence), in the order of the file."""
-    rows: list[tuple[str, str, str, str]] = []
-    for section, field in Config.model_fields.items():
-        for model in _section_models(field.annotation):
-            for key, option in model.model_fields.items():
-                default = "required" if option.is_required() else repr(option.default)
-                kind = getattr(option.annotation, "__name__", str(option.annotation))
-                sentence = option.description or "Chooses the driver."
-                rows.append((f"{section}.{key}", kind, default, sentence))
-    return rows
+    return list_options(Config)
 
 
 def known_keys() -> list[str]:
     """Return the names of all sections and options."""
     return [*(key for key, *_ in options()), *Config.model_fields]
-
-
-def _section_models(annotation: Any) -> list[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _section_models(inner)]
 
 
 def _resolved(config: Config, folder: Path) -> Config:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from agent.active_model import ActiveModel
 from agent.audit.deeds import Deeds
-from agent.audit.rows import Deed
 from agent.clock import Clock
 from agent.config.document import Config
 from agent.errors import ModelError
@@ -21,7 +20,7 @@ from agent.models.probation import Figures, Probation
 from agent.models.seat import Seat
 from agent.models.shadow import Beside
 from agent.models.slot_keeper import SlotKeeper
-from agent.models.slot_news import News, news_of, same_model
+from agent.models.slot_told import SlotTold
 from agent.models.slot_watch import SlotWatch
 from agent.models.trust_watch import TrustWatch
 from agent.models.watch import ModelWatch
@@ -29,6 +28,7 @@ from agent.plant.bodies import ModelState
 from agent.records import Judged
 from agent.schedule import Timing
 from bundle import judging
+from bundle.slot_deeds import same_model
 from bundle.slot_state import Installed, SlotState
 
 logger = logging.getLogger("linewarden.models")
@@ -62,6 +62,7 @@ class Models(Lane):
         self._slots = SlotWatch(config.model, clock) if config.model.slots else None
         self._keeper = SlotKeeper(self._slots, tell, clock) if self._slots else None
         self._file = JudgingFile(self._slots.folder, clock) if self._slots else None
+        self._told = SlotTold(deeds, tell, clock)
         self._trust = TrustWatch(config.model.trust_folder, deeds, tell, clock)
         self._state: SlotState | None = None
         self._seat = Seat(came_round_ns, clock)
@@ -111,6 +112,8 @@ class Models(Lane):
         self._trust.look()
         self._look()
         self._follow_up()
+        if self._state is not None:
+            self._told.take(self._state)  # again, where the chain could not be read before
         if self.current is None and self.clock.now_ns() >= self._reload_ns:
             self._open_wanted()
         self._write(ready=self.current is not None)
@@ -142,7 +145,7 @@ class Models(Lane):
     def _open_wanted(self) -> None:
         """Open what should judge while nothing does."""
         if self._state is not None and self._state.judging is not None:
-            self._change(self._state, [])
+            self._change(self._state)
         elif self._slots is None:
             model = self._load(Path(self._config.model.bundle), "")
             if model is not None:
@@ -171,33 +174,32 @@ class Models(Lane):
     def _follow(self, state: SlotState) -> None:
         """Do what the slots say."""
         before, self._state = self._state, state
-        news = [] if before is None else news_of(before, state)
         if self._beside.sha256 and self._beside.sha256 != _shadow_hash(state):
             self._beside.stop()
         if before is None or not same_model(before, state) or self._is_off(state):
-            self._change(state, news)
+            self._change(state)
         else:
-            self._note(news)
-            if any(one.deed is Deed.CONFIRMED for one in news):
+            self._told.take(state)
+            if before.on_trial and not state.on_trial:
                 self._pass_probation()
         self._start_shadow(state)
 
-    def _change(self, state: SlotState, news: list[News]) -> None:
+    def _change(self, state: SlotState) -> None:
         """Let another model judge; one that is refused leaves the one before judging.
 
         Unless that was taken off the line: then no model judges, and every part is rejected.
         """
         held, slots = state.judging, self._slots
         if held is None or state.active is None or slots is None:
-            self._note(news)
+            self._told.take(state)
             self._leave()
             return
         model = self.current
         if model is None or model.sha256 != held.sha256:
-            if news:
+            if self._told.is_behind(state):
                 self._refused = ""  # another one is wanted: what is wrong with it is news again
             model = self._load(slots.path(state.active), held.sha256)
-        self._note(news)
+        self._told.take(state)  # what was done stands before what came of it
         if model is not None:
             self._take(model, held)
         elif held.status != "trial":
@@ -263,12 +265,6 @@ class Models(Lane):
         model = self._load(slots.path(state.free), held.sha256)
         if model is not None:
             self._beside.start(model)
-
-    def _note(self, news: list[News]) -> None:
-        """Put what somebody did into the audit chain, and tell the plant."""
-        for one in news:
-            self._deeds.note(one.deed, one.text)
-            self._tell(one.kind, one.text)
 
     def _write(self, *, ready: bool) -> None:
         if self._file is None or self._keeper is None:

@@ -194,14 +194,21 @@ def test_what_is_done_stays_done(prepare, trust, make_bundle, lossy, tmp_path):
 
 
 def view(state: SlotState) -> tuple[object, ...]:
-    """Return what a power cut must not mix: who judges, on what terms, and the floors."""
-    held = state.judging
-    return (held and held.title, held and held.status, tuple(sorted(state.floors.items())))
+    """Return what a power cut must not mix: who judges, how, beside whom, and what is told of it.
+
+    A deed stands there exactly when it was done.
+    """
+    held, beside = state.judging, state.shadowing
+    done = tuple(f"{deed.number} {deed.kind} {deed.title}" for deed in state.deeds)
+    floors = tuple(sorted(state.floors.items()))
+    return (held and held.title, held and held.status, floors, beside and beside.title, done)
 
 
 def fallen(old: tuple[object, ...], prepare: Callable[..., object]) -> tuple[object, ...]:
     """Return what stands for the old state: a damaged one is never gone back to."""
-    return ("scripted-1.0.1", "good", old[2]) if prepare is starting_damaged else old
+    if prepare is not starting_damaged:
+        return old
+    return ("scripted-1.0.1", "good", *old[2:4], (*old[4], "5 rolled_back scripted-1.0.2"))
 
 
 def copied(folder: Path, target: Path) -> Path:

@@ -38,7 +38,7 @@ from agent.line.files import REQUEST_NAME, Request, take_request
 from bundle.container import read_container, write_container
 from bundle.errors import BundleError, StateError
 from bundle.manifest import manifest_bytes, parse_manifest
-from bundle.slot_state import Installed, SlotState, parse_state, state_bytes
+from bundle.slot_state import Installed, SlotDeed, SlotState, parse_state, state_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -165,6 +165,7 @@ def slot_state(rng: random.Random) -> bool:
         active="a", floors={"key": 7},
         slots={"a": Installed(title="m-1", release=7, sha256="5f" * 32, size=9, signers=("key",),
                               status="good")},
+        deeds=(SlotDeed(number=3, kind="confirmed", title="m-1", release=7, by="anna"),),
     )  # fmt: skip
     data = mangle(state_bytes(good), rng)
     try:

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.document import Config, options, parse_config, read_config
+from agent.config.faults import UNIONS
+from agent.drivers import CAMERAS, GATES, RELAYS, TRIGGERS
 from agent.errors import ConfigError
 
 GOOD = """
@@ -61,12 +63,31 @@ def test_a_fault_is_one_line_with_key_value_and_bound(text, says):
     assert "\n" not in str(caught.value)
 
 
+def test_a_value_without_end_is_cut_short():
+    """Of a file that was damaged a line is shown as far as a person reads it."""
+    with pytest.raises(ConfigError, match=r"timing\.min_pitch_ms.*xxx…") as caught:
+        parse_config(GOOD + f'[timing]\nmin_pitch_ms = "{"x" * 5000}"\n')
+    assert len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ('driver = "sim"', 'driver = "simm"', "'replay'.*'sim'"),
         ('driver = "sim"', 'driver = "sim"\ndeckk = 3', r"camera\.deckk.*camera\.deck"),
-        ('driver = "sim"', "", "driver"),
+        ('driver = "sim"', "", r"camera\.driver is missing: it is one of 'replay', 'sim'"),
+        ("[ledger]", "[trigger]\n[ledger]", r"trigger\.driver is missing.*'interval', 'command'"),
+        ("[ledger]", '[trigger]\ndriver = "fax"\n[ledger]', r"'fax' is none of ours.*'presence'"),
+        (
+            'driver = "sim"',
+            'driver = "sim"\nexposure_us = 300',
+            r"camera\.exposure_us is a key of the driver v4l2, not of sim: take it out",
+        ),
+        (
+            'driver = "sim"',
+            'driver = "sim"\nwidth = 300',
+            r"camera\.width is a key of the drivers v4l2 and pipe, not of sim",
+        ),
         ('port = "/dev/ttyACM0"', "", r"gate\.port is missing"),
         ('[model]\nbundle = "model.lwb"', "", "model is missing"),
     ],
@@ -75,6 +96,14 @@ def test_a_wrong_driver_section_says_what_there_is(old, new, says):
     """Driver names and their keys are checked like everything else."""
     with pytest.raises(ConfigError, match=says):
         parse_config(GOOD.replace(old, new))
+
+
+def test_the_drivers_that_are_named_are_those_there_are():
+    """A section without a driver is answered with every driver that can be chosen."""
+    relays = {*RELAYS, *GATES}
+    assert {name: set(drivers) for name, drivers in UNIONS.items()} == {
+        "camera": set(CAMERAS), "gate": relays, "trigger": set(TRIGGERS),
+    }  # fmt: skip
 
 
 def test_relative_paths_start_at_the_file(tmp_path):

@@ -1,8 +1,9 @@
-"""Every change of the slots is told in words, once, with who did it."""
+"""Every change of the slots is told in words, with who did it."""
 
 import pytest
 
 from agent.models.slot_news import news_of
+from bundle.slot_deeds import with_deeds
 from bundle.slot_state import Installed, SlotState, confirmed, rolled_back, shadowed, switched
 
 
@@ -14,7 +15,7 @@ def held(number, status="good"):
     )  # fmt: skip
 
 
-FIRST = SlotState(active="a", slots={"a": held(1)}, by="anna")
+FIRST = SlotState(active="a", slots={"a": held(1)})
 STAGED = FIRST.model_copy(update={"slots": {"a": held(1), "b": held(2, "staged")}})
 TRIAL = switched(STAGED)
 SHADOW = shadowed(STAGED)
@@ -59,6 +60,7 @@ SHADOW = shadowed(STAGED)
 )
 def test_a_change_is_told_in_a_sentence(before, after, told):
     """Deed and sentence; who did it stands behind."""
-    assert [(one.deed.value, one.text) for one in news_of(before, after)] == [
+    news = [news_of(done) for done in with_deeds(before, after, "anna").deeds]
+    assert [(one.deed.value, one.text) for one in news] == [
         (deed, f"{text}; by anna") for deed, text in told
     ]
