@@ -35,8 +35,9 @@ def check_config(
 
     Example: linewarden check-config --config /etc/linewarden/agent.toml
     """
+    from agent.clock import SystemClock
     from agent.config.document import options, read_config
-    from agent.precheck import find_faults
+    from agent.precheck.check import check
 
     if explain:
         for key, kind, default, sentence in options():
@@ -46,10 +47,12 @@ def check_config(
     if as_json:
         print(checked.model_dump_json(indent=1))
         return
-    faults = find_faults(checked)
-    for fault in faults:
+    said = check(checked, SystemClock())
+    for note in said.notes:
+        print(f"note: {note}")
+    for fault in said.faults:
         typer.echo(f"linewarden: {fault}", err=True)
-    if faults:
+    if said.faults:
         raise typer.Exit(1)
     print(f"{config}: fine")
 

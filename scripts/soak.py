@@ -5,6 +5,8 @@
     scripts/soak.py report                    put the last figures into docs/faults.md
 
 Results are kept in out/soak.json after every slice; the next run goes on where this one ended.
+A report leaves the rows of pieces that were not run here as they are, so that the results of
+several machines can be put together.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ from agent.wall_time import iso_time  # noqa: E402
 
 CLOCK = SystemClock()
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
+HEAD = (
+    "| what | trials | broken | proves, with 95 % | rows | date | commit |",
+    "|---|---|---|---|---|---|---|",
+)
 SIZES = {
     "parts": (10_000_000, "parts through the lanes in virtual time"),
     "wire-parts": (1_000_000, "parts through protocol and firmware in virtual time"),
@@ -41,7 +47,7 @@ def main() -> int:
     """Run or report; returns 1 when a promise was broken."""
     options = _options()
     if options.command == "report":
-        write_table(options.page, load(options.out))
+        report(options.page, options.out)
         return 0
     from soak_pieces import pieces
 
@@ -126,27 +132,45 @@ def save(path: Path, kept: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
-def table(kept: dict[str, Any]) -> str:
-    """Return the results as a table."""
-    rows = ["| what | trials | broken | proves, with 95 % | rows | date | commit |"]
-    rows.append("|---|---|---|---|---|---|---|")
+def rows(kept: dict[str, Any]) -> dict[str, str]:
+    """Return the results as rows of the table, by the piece's name."""
+    made = {}
     for name, entry in kept.items():
         done, broken = entry["done"], len(entry["failures"])
         proves = f"below {bound(done):.2g} a {entry['unit']}" if not broken else "nothing: see it"
         what = f"{name}: {entry['promise']}"
         place = f"{entry['rows']} | {entry['date']} | `{entry['commit']}`"
-        rows.append(f"| {what} | {done:,} | {broken} | {proves} | {place} |")
-    return "\n".join(rows)
+        made[name] = f"| {what} | {done:,} | {broken} | {proves} | {place} |"
+    return made
+
+
+def rows_of(table: str) -> dict[str, str]:
+    """Return the rows that stand in a table, by the piece's name."""
+    found = {}
+    for line in table.strip().splitlines():
+        name, colon, _ = line.removeprefix("| ").partition(": ")
+        if line.startswith("| ") and colon:
+            found[name] = line
+    return found
 
 
 def write_table(page: Path, kept: dict[str, Any]) -> None:
-    """Put the table between its marks on the page."""
+    """Put the results between the marks on the page; rows of other pieces stay as they are."""
     text = page.read_text("utf-8")
     before, found, rest = text.partition(BEGIN)
-    _, found_too, after = rest.partition(END)
+    standing, found_too, after = rest.partition(END)
     if not (found and found_too):
         raise SystemExit(f"{page} has no marks {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{table(kept)}\n{END}{after}", "utf-8")
+    table = "\n".join([*HEAD, *(rows_of(standing) | rows(kept)).values()])
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", "utf-8")
+
+
+def report(page: Path, out: Path) -> None:
+    """Write down what was kept. Exits with a sentence where that is nothing."""
+    kept = load(out)
+    if not kept:
+        raise SystemExit(f"there are no results in {out}: `scripts/soak.py run` makes them")
+    write_table(page, kept)
 
 
 def _options() -> argparse.Namespace:

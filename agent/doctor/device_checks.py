@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.clock import Clock
@@ -13,8 +15,9 @@ from agent.config.gate import SimGate
 from agent.doctor.finding import Finding, fault, ok, warning
 from agent.drivers import open_camera
 from agent.errors import AgentError
-from agent.gates.port import port_owner
+from agent.port_owner import port_owner
 from agent.ports import Camera
+from agent.precheck.devices import is_video, may_be_serial
 from agent.quality.frames import SENTENCES, FrameQuality
 from agent.records import Frame
 
@@ -23,11 +26,25 @@ PATIENCE_S = 15.0
 _READ_S = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of device: `has` tells it by the kernel's number, `place` under /dev lists it."""
+
+    name: str
+    has: Callable[[int], bool]
+    group: str
+    place: str
+
+
+_CAMERA = _Kind("camera", is_video, "video", "v4l/by-id")
+_PORT = _Kind("serial port", may_be_serial, "dialout", "serial/by-id")
+
+
 def check_camera(config: Config, clock: Clock, *, running: bool) -> Finding:
     """Open the camera and look at a frame; while the agent runs it has the camera itself."""
     section = config.camera
     if isinstance(section, V4l2Camera):
-        unable = _device_fault("camera", section.device, "video", "v4l/by-id")
+        unable = _device_fault("camera", section.device, _CAMERA)
         if unable is not None:
             return unable
     if running:
@@ -44,7 +61,7 @@ def check_gate(config: Config, *, running: bool) -> Finding:
     gate = config.gate
     if isinstance(gate, SimGate):
         return warning("gate", "sim: no real gate moves", "set [gate] to the gate of this line")
-    unable = _device_fault("gate", gate.port, "dialout", "serial/by-id")
+    unable = _device_fault("gate", gate.port, _PORT)
     if unable is not None:
         return unable
     owner = port_owner(gate.port)
@@ -85,17 +102,17 @@ def _frames(camera: Camera, clock: Clock) -> tuple[Frame | None, int]:
     return None, count
 
 
-def _device_fault(subject: str, path: str, group: str, place: str) -> Finding | None:
+def _device_fault(subject: str, path: str, kind: _Kind) -> Finding | None:
     """Say what keeps us from a device; None where nothing does."""
-    listed = f"`ls -l /dev/{place}` shows what is there"
+    listed = f"`ls -l /dev/{kind.place}` shows what is there"
     try:
-        mode = Path(path).stat().st_mode
+        status = Path(path).stat()
     except OSError as error:
         text = f"{path}: {error.strerror}"
         return fault(subject, text, f"plug it in, or mend its name: {listed}")
-    if not stat.S_ISCHR(mode):
-        return fault(subject, f"{path} is no device", f"mend its name: {listed}")
+    if not stat.S_ISCHR(status.st_mode) or not kind.has(status.st_rdev):
+        return fault(subject, f"{path} is no {kind.name}", f"mend its name: {listed}")
     if not os.access(path, os.R_OK | os.W_OK):
         text = f"no right to open {path}"
-        return fault(subject, text, f"`sudo usermod -aG {group} $USER`, then log in again")
+        return fault(subject, text, f"`sudo usermod -aG {kind.group} $USER`, then log in again")
     return None

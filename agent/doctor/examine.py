@@ -13,7 +13,7 @@ from agent.doctor.finding import Finding, fault, ok
 from agent.doctor.model_checks import check_model
 from agent.doctor.system_checks import ask_systemd, check_clock, check_groups, check_service
 from agent.errors import ConfigError
-from agent.precheck import find_faults
+from agent.precheck.check import check
 from agent.unconfigured import is_unconfigured
 
 # What precheck says of these is looked at more closely here.
@@ -30,7 +30,7 @@ def examine(path: Path, clock: Clock) -> list[Finding]:
         folder = Path(checked.ledger.folder)
         running = agent_runs(folder)
         found = [
-            *_configuration(path, checked),
+            *_configuration(path, checked, clock),
             *check_model(checked, running=running),
             check_camera(checked, clock, running=running),
             check_gate(checked, running=running),
@@ -51,8 +51,9 @@ def _read(path: Path) -> Config | Finding:
         return fault("configuration", str(error), "mend it; `linewarden check-config --explain`")
 
 
-def _configuration(path: Path, config: Config) -> list[Finding]:
-    faults = [each for each in find_faults(config) if not each.startswith(_ELSEWHERE)]
+def _configuration(path: Path, config: Config, clock: Clock) -> list[Finding]:
+    said = check(config, clock)
+    faults = [each for each in said.faults if not each.startswith(_ELSEWHERE)]
     if not faults:
         return [ok("configuration", f"{path}: fine")]
     following = "mend it, then `linewarden check-config`"

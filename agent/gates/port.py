@@ -8,11 +8,11 @@ import fcntl
 import os
 import select
 import termios
-from pathlib import Path
 
 import serial
 
 from agent.errors import GateError
+from agent.port_owner import port_owner
 
 _READ_BYTES = 65536
 # More than this unsent means that nobody takes anything at the other end.
@@ -125,14 +125,3 @@ class SerialPort:
         if number in (errno.EACCES, errno.EPERM):
             return f"no right to open {self.name}: add the user to the group dialout"
         return f"{self.name} cannot be used as a serial port: {error}"
-
-
-def port_owner(name: str) -> str:
-    """Return ` by PROGRAM (process N)` for who has the port open, as far as we may see it."""
-    target = os.path.realpath(name)
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if any(os.path.realpath(fd) == target for fd in (process / "fd").iterdir()):
-                program = (process / "comm").read_text().strip()
-                return f" by {program} (process {process.name})"
-    return ""

@@ -72,7 +72,7 @@ class FolderLock:
             self._file.write(f"{os.getpid()}\n")
             self._file.flush()
         except BlockingIOError as error:
-            holder = _holder(path)
+            holder = lock_holder(folder)
             self._file.close()
             raise LedgerError(
                 f"another agent{holder} runs on the ledger in {folder}: stop it first"
@@ -88,9 +88,10 @@ class FolderLock:
             self._file.close()
 
 
-def _holder(path: Path) -> str:
+def lock_holder(folder: Path) -> str:
+    """Return ` (process N)` for who last locked a ledger's folder; empty where none says so."""
     with suppress(OSError, ValueError):
-        return f" (process {int(path.read_text('ascii'))})"
+        return f" (process {int((folder / LOCK_NAME).read_text('ascii'))})"
     return ""
 
 

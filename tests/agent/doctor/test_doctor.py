@@ -73,14 +73,24 @@ def test_a_gate_that_is_not_there_or_taken_is_a_fault(configured, tmp_path):
     assert check_gate(config, running=False).level is Level.FAULT
     (tmp_path / "file").touch()
     config = configured(gate="controller", port=f'port = "{tmp_path / "file"}"')
-    assert "is no device" in check_gate(config, running=False).text
+    assert "is no serial port" in check_gate(config, running=False).text
     assert check_gate(configured(), running=False).level is Level.WARNING
+
+
+def test_a_device_of_another_kind_is_a_fault(configured):
+    """A character device alone is neither a port nor a camera."""
+    found = check_gate(configured(gate="controller", port='port = "/dev/null"'), running=False)
+    assert (found.level, "is no serial port" in found.text) == (Level.FAULT, True)
 
 
 def test_no_right_to_a_port_names_the_group(configured, monkeypatch):
     """What every technician meets once."""
+    ours, theirs = pty.openpty()
+    config = configured(gate="controller", port=f'port = "{os.ttyname(theirs)}"')
     monkeypatch.setattr(os, "access", lambda *_: False)
-    found = check_gate(configured(gate="controller", port='port = "/dev/null"'), running=False)
+    found = check_gate(config, running=False)
+    os.close(theirs)
+    os.close(ours)
     assert (found.level, "usermod -aG dialout" in found.next) == (Level.FAULT, True)
 
 

@@ -1,18 +1,19 @@
-"""What would keep a valid configuration from running on this device, said before it starts."""
+"""What would keep a valid configuration from running on this device, found without a model."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 from pathlib import Path
 
 from agent.active_model import check_size
 from agent.config.camera import CameraSection, PipeCamera, ReplayCamera, V4l2Camera, frame_size
 from agent.config.document import Config
 from agent.config.gate import GateSection, LcusGate, SimGate
+from agent.config.model import Model
 from agent.errors import ConfigError, ModelError
 from agent.models.slot_watch import terms_of, wanted_bundle
+from agent.precheck.devices import port_fault, same_device, video_fault
 from agent.quality.shift import read_reference
 from bundle.archive import open_archive
 from bundle.errors import BundleError
@@ -24,7 +25,7 @@ def find_faults(config: Config) -> list[str]:
     """Return every fault found, each in one sentence that says what to do."""
     faults = [*_ledger_faults(Path(config.ledger.folder)), *_bundle_faults(config)]
     faults += [*_camera_faults(config.camera), *_frame_faults(config)]
-    faults += _gate_faults(config.gate)
+    faults += [*_gate_faults(config.gate), *_shared_faults(config)]
     for key, text in (
         ("mqtt.password_file", config.mqtt.password_file),
         ("mqtt.ca_file", config.mqtt.ca_file),
@@ -36,9 +37,14 @@ def find_faults(config: Config) -> list[str]:
     return faults
 
 
+def model_key(model: Model) -> str:
+    """Return the key that says which model judges."""
+    return "model.bundle" if model.bundle else "model.slots"
+
+
 def _bundle_faults(config: Config) -> list[str]:
     model = config.model
-    key = "model.bundle" if model.bundle else "model.slots"
+    key = model_key(model)
     try:
         path = wanted_bundle(model)
         if path is None:
@@ -57,8 +63,8 @@ def _camera_faults(camera: CameraSection) -> list[str]:
     if isinstance(camera, PipeCamera) and not camera.shell and not shutil.which(camera.command[0]):
         return [f"camera.command: there is no program {camera.command[0]}: install it"]
     if isinstance(camera, V4l2Camera):
-        if not Path(camera.device).exists():
-            return [f"camera.device: there is no {camera.device}; look into /dev/v4l/by-id"]
+        if fault := video_fault(camera.device):
+            return [f"camera.device: {fault}"]
         if camera.exposure_us is None:
             return [
                 "camera.exposure_us is not set: the camera's own automatic would change the "
@@ -93,7 +99,8 @@ def _frame_faults(config: Config) -> list[str]:
 def _gate_faults(gate: GateSection) -> list[str]:
     if isinstance(gate, SimGate):
         return []
-    faults = _port_faults(gate.port)
+    fault = port_fault(gate.port)
+    faults = [f"gate.port: {fault}"] if fault else []
     if isinstance(gate, LcusGate):
         if not gate.held:
             faults.append(
@@ -108,6 +115,18 @@ def _gate_faults(gate: GateSection) -> list[str]:
     return faults
 
 
+def _shared_faults(config: Config) -> list[str]:
+    camera, gate = config.camera, config.gate
+    if not isinstance(camera, V4l2Camera) or isinstance(gate, SimGate):
+        return []
+    if not same_device(camera.device, gate.port):
+        return []
+    return [
+        f"camera and gate: camera.device {camera.device} and gate.port {gate.port} are one "
+        "device; look into /dev/v4l/by-id and /dev/serial/by-id for the two"
+    ]
+
+
 def _ledger_faults(folder: Path) -> list[str]:
     place = folder
     while not place.exists() and place != place.parent:
@@ -119,16 +138,4 @@ def _ledger_faults(folder: Path) -> list[str]:
     disk = os.statvfs(place)
     if disk.f_bavail * disk.f_frsize < MIN_FREE_BYTES:
         return [f"ledger.folder: less than 64 MiB are free at {place}: make room"]
-    return []
-
-
-def _port_faults(port: str) -> list[str]:
-    try:
-        mode = Path(port).stat().st_mode
-    except OSError as error:
-        return [f"gate.port: {port}: {error.strerror}; look into /dev/serial/by-id"]
-    if not stat.S_ISCHR(mode):
-        return [f"gate.port: {port} is no serial port"]
-    if not os.access(port, os.R_OK | os.W_OK):
-        return [f"gate.port: no permission for {port}; add the user to the group dialout"]
     return []

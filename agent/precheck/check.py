@@ -1,0 +1,55 @@
+"""All that can be said of a configuration on this device: faults, and notes that are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.active_model import OpenEngine
+from agent.clock import Clock
+from agent.config.document import Config
+from agent.errors import ConfigError, ModelError
+from agent.models.slot_watch import wanted_bundle
+from agent.precheck.faults import find_faults, model_key
+from agent.precheck.model_time import time_fault, time_model, time_note
+from agent.precheck.notes import find_notes, is_running
+from bundle.errors import BundleError
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Faults keep the line from running well; notes are good to know. Each is one sentence."""
+
+    faults: list[str]
+    notes: list[str]
+
+
+def check(config: Config, clock: Clock, opener: OpenEngine | None = None) -> Said:
+    """Look at everything, and time the model that is to judge.
+
+    `opener` stands in for the engine of the configuration.
+    """
+    said = Said(find_faults(config), find_notes(config))
+    if not any(fault.startswith("model.") for fault in said.faults):
+        _check_time(said, config, clock, opener)
+    return said
+
+
+def _check_time(said: Said, config: Config, clock: Clock, opener: OpenEngine | None) -> None:
+    try:
+        path = wanted_bundle(config.model)
+        if path is None:
+            return
+        times = time_model(path, config, clock, opener)
+    except ConfigError:
+        return  # it stands among the faults
+    except (ModelError, BundleError) as error:
+        said.faults.append(f"{model_key(config.model)}: {error}")
+        return
+    fault, note = time_fault(config, times), time_note(config, times)
+    if fault and is_running(config):
+        # The running agent takes its share of the processor: the time is not the model's alone.
+        said.notes.append(f"{fault} (timed beside the running agent)")
+    elif fault:
+        said.faults.append(fault)
+    elif note:
+        said.notes.append(note)
