@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,6 @@ from statistics import median
 
 from agent.clock import Clock
 from agent.doctor.finding import Finding, fault, ok, warning
-from agent.ledger.disk import LOCK_NAME
 
 MIB = 1024 * 1024
 FULL_BYTES, TIGHT_BYTES = 64 * MIB, 1024 * MIB
@@ -27,16 +25,6 @@ def check_disk(folder: Path, clock: Clock) -> list[Finding]:
         following = f"`sudo chown -R linewarden {folder}`, or run this with sudo"
         return [fault("disk", f"{folder} cannot be written by us", following)]
     return [_room(folder), _pace(folder, clock)]
-
-
-def agent_runs(folder: Path) -> bool:
-    """Tell whether an agent holds the ledger in this folder."""
-    with suppress(OSError), (folder / LOCK_NAME).open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _room(folder: Path) -> Finding:

@@ -8,12 +8,13 @@ from agent.clock import Clock
 from agent.config.document import Config, read_config
 from agent.doctor.broker_check import check_broker
 from agent.doctor.device_checks import check_camera, check_gate
-from agent.doctor.disk_checks import agent_runs, check_disk
+from agent.doctor.disk_checks import check_disk
 from agent.doctor.finding import Finding, fault, ok
 from agent.doctor.model_checks import check_model
 from agent.doctor.system_checks import ask_systemd, check_clock, check_groups, check_service
 from agent.errors import ConfigError
 from agent.precheck.check import check
+from agent.precheck.notes import is_running
 from agent.unconfigured import is_unconfigured
 
 # What precheck says of these is looked at more closely here.
@@ -27,14 +28,13 @@ def examine(path: Path, clock: Clock) -> list[Finding]:
         running = False
         found = [checked]
     else:
-        folder = Path(checked.ledger.folder)
-        running = agent_runs(folder)
+        running = is_running(checked)
         found = [
             *_configuration(path, checked, clock),
             *check_model(checked, running=running),
             check_camera(checked, clock, running=running),
             check_gate(checked, running=running),
-            *check_disk(folder, clock),
+            *check_disk(Path(checked.ledger.folder), clock),
             check_broker(checked.mqtt, clock_known=clock.wall_ok()),
         ]
     found += [check_clock(clock), check_service(ask_systemd(), running=running), check_groups()]
@@ -54,7 +54,10 @@ def _read(path: Path) -> Config | Finding:
 def _configuration(path: Path, config: Config, clock: Clock) -> list[Finding]:
     said = check(config, clock)
     faults = [each for each in said.faults if not each.startswith(_ELSEWHERE)]
-    if not faults:
-        return [ok("configuration", f"{path}: fine")]
     following = "mend it, then `linewarden check-config`"
-    return [fault("configuration", each, following) for each in faults]
+    found = [fault("configuration", each, following) for each in faults]
+    if not found:
+        found = [ok("configuration", f"{path}: fine")]
+    if said.unproven:
+        found.append(fault("model", said.unproven, "`linewarden flash FILE`"))
+    return found

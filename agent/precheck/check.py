@@ -17,10 +17,14 @@ from bundle.errors import BundleError
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """Faults keep the line from running well; notes are good to know. Each is one sentence."""
+    """Faults keep the line from running well; notes are good to know. Each is one sentence.
+
+    `unproven` is the one of the faults that says why the model, whole as it is, cannot judge here.
+    """
 
     faults: list[str]
     notes: list[str]
+    unproven: str = ""
 
 
 def check(config: Config, clock: Clock, opener: OpenEngine | None = None) -> Said:
@@ -29,8 +33,13 @@ def check(config: Config, clock: Clock, opener: OpenEngine | None = None) -> Sai
     `opener` stands in for the engine of the configuration.
     """
     said = Said(find_faults(config), find_notes(config))
-    if not any(fault.startswith("model.") for fault in said.faults):
+    if any(fault.startswith("model.") for fault in said.faults):
+        return said
+    try:
         _check_time(said, config, clock, opener)
+    except (ModelError, BundleError) as error:
+        unproven = f"{model_key(config.model)}: {error}"
+        return Said([*said.faults, unproven], said.notes, unproven)
     return said
 
 
@@ -42,9 +51,6 @@ def _check_time(said: Said, config: Config, clock: Clock, opener: OpenEngine | N
         times = time_model(path, config, clock, opener)
     except ConfigError:
         return  # it stands among the faults
-    except (ModelError, BundleError) as error:
-        said.faults.append(f"{model_key(config.model)}: {error}")
-        return
     fault, note = time_fault(config, times), time_note(config, times)
     if fault and is_running(config):
         # The running agent takes its share of the processor: the time is not the model's alone.

@@ -51,7 +51,8 @@ class Maker:
         """Return the bytes of a bundle; `shift` falsifies its golden outputs."""
         version = changes.pop("version", f"1.{release}")
         manifest = tiny_manifest(release=release, version=version, **changes)
-        frames = np.random.default_rng(4).integers(0, 256, (2, 40, 48), np.uint8)
+        size = (2, manifest.input.frame_height, manifest.input.frame_width)
+        frames = np.random.default_rng(4).integers(0, 256, size, np.uint8)
         golden = make_golden(list(frames), lambda one: _infer(one) + shift, manifest.input)
         path = self._folder / "made.lwb"
         write_archive(path, manifest, {"model.tflite": model, **golden})

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import pty
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import typer
+from bundles import write_scripted
 from typer.testing import CliRunner
 
 from agent.clock import ManualClock
@@ -19,7 +21,7 @@ from agent.doctor import broker_check, device_checks
 from agent.doctor.broker_check import check_broker
 from agent.doctor.command import doctor
 from agent.doctor.device_checks import check_camera, check_gate
-from agent.doctor.disk_checks import agent_runs, check_disk
+from agent.doctor.disk_checks import check_disk
 from agent.doctor.finding import Level
 from agent.doctor.system_checks import check_clock, check_groups, check_service
 
@@ -122,15 +124,6 @@ def test_a_slow_card_and_a_read_only_one_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", read_only)
     assert check_disk(tmp_path, clock)[1].level is Level.FAULT
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_agent_that_runs_is_seen_by_its_lock(tmp_path):
-    """No lock, a lock of nobody, a lock that is held."""
-    assert not agent_runs(tmp_path)
-    with (tmp_path / "ledger.lock").open("w") as file:
-        assert not agent_runs(tmp_path)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        assert agent_runs(tmp_path)
 
 
 def test_the_clock_is_warned_of_where_nobody_set_it():
@@ -243,6 +236,22 @@ def test_the_doctor_is_content_with_a_line_that_is_well(flashed, tmp_path):
     result = run(tmp_path / "agent.toml")
     assert result.exit_code == 0, result.output
     assert "fault" not in result.output
+
+
+def test_a_whole_model_that_cannot_judge_here_is_a_fault(configured, tmp_path):
+    """Its file is as it was flashed, and the interpreter does not take it."""
+    write_scripted(tmp_path / "m.lwb")
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures/one.png"), np.full((64, 64), 90, np.uint8))
+    configured(model='bundle = "m.lwb"')
+    file = tmp_path / "agent.toml"
+    replay = 'driver = "replay"\nfolder = "pictures"\n'
+    file.write_text(file.read_text().replace('driver = "sim"\n', replay, 1))
+    result = run(tmp_path / "agent.toml", "--json")
+    faults = [each for each in json.loads(result.output)["findings"] if each["level"] == "fault"]
+    assert [each["subject"] for each in faults] == ["model"]
+    assert "the model cannot be loaded here" in faults[0]["text"]
+    assert result.exit_code == 1
 
 
 def test_a_wrong_configuration_is_the_first_fault(tmp_path):
