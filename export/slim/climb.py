@@ -41,9 +41,13 @@ class StepFigures(Record):
 
 
 class ClimbState(Record):
-    """How many tasks are done, and epochs of the task in hand; `taught` counts all epochs."""
+    """How many tasks are done, and epochs of the task in hand; `taught` counts all epochs.
+
+    `swish` says whether the network has one to lose first.
+    """
 
     rungs: tuple[str, ...] = ()
+    swish: bool = False
     tasks: int = 0
     epochs: int = 0
     taught: int = 0

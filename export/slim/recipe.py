@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from export.convert import load_network
+from export.errors import SlimError
 from export.slim.budget import choose_keep
 from export.slim.climb import ClimbFolder, ClimbState, StepFigures, Task, list_tasks
 from export.slim.distil import Lesson, PairedBatches, teach
@@ -72,14 +73,20 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
     state = folder.read_state()
     folder.refuse_other(state, ladder)
-    state = state.model_copy(update={"rungs": tuple(rung.name for rung in ladder.rungs)})
+    if state.tasks >= len(list_tasks(ladder, swish=state.swish)):
+        return read_front(folder.front)
+    job = read_job(data, source)
     folder.path.mkdir(exist_ok=True)
     teacher = load_network(source.model_path, folder.log)
     swish = has_swish(teacher)
+    if state.tasks > 0 and state.swish != swish:
+        raise SlimError(
+            f"{folder.path} was begun by a linewarden that left the network its swish: remove that "
+            "folder to prune anew"
+        )
+    rungs = tuple(rung.name for rung in ladder.rungs)
+    state = state.model_copy(update={"rungs": rungs, "swish": swish})
     tasks = list_tasks(ladder, swish=swish)
-    if state.tasks >= len(tasks):
-        return read_front(folder.front)
-    job = read_job(data, source)
     whole = without_swish(teacher) if swish else teacher
     costs = _costs(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log)

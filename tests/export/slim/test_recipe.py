@@ -232,6 +232,13 @@ def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
     ladder = replace(LADDER, rungs=LADDER.rungs[:1], distil=replace(LADDER.distil, epochs=1))
     with pytest.raises(KeyboardInterrupt):
         make_slim(run, data, ladder, Steps(4), time.perf_counter_ns)
+    folder = ClimbFolder(run / "slim")
+    state = folder.read_state()
+    assert state.tasks > 0
+    folder.keep(state.model_copy(update={"swish": False}))  # as climbs of old were
+    with pytest.raises(SlimError, match="left the network its swish: remove that folder"):
+        make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
+    folder.keep(state)
     front = make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
     (point,) = front.points
     facts = read_facts(RunFolder((run / "slim" / point.model).parent))
