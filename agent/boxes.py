@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from agent.clock import Clock
 from agent.mailbox import NeverLose, NewestWins
 from agent.records import Committed, Judged, Part, ToRecorder
+from agent.schedule import Timing
 
 TO_RECORDER = 20_000  # small records; minutes of a failing disk at 50 parts a second
 TO_GATE = 4096
@@ -24,19 +25,16 @@ class Boxes:
     recorder: NeverLose[ToRecorder]
 
 
-def build_boxes(
-    frame_rate: float, max_in_flight: int, wake_gate: Callable[[], None], clock: Clock
-) -> Boxes:
-    """Return empty boxes; `wake_gate` is called when there is something for the gate lane."""
+def build_boxes(timing: Timing, wake_gate: Callable[[], None], clock: Clock) -> Boxes:
+    """Return empty boxes; `wake_gate` is called when there is something for the gate lane.
+
+    A frame is kept for as long as a part that it shows may wait for its turn: beyond the cut-off
+    no part is judged any more.
+    """
     return Boxes(
-        frames=NewestWins(clock, _frames_kept(frame_rate)),
-        parts=NeverLose(max_in_flight),
+        frames=NewestWins(clock, timing.cutoff_ns(0)),
+        parts=NeverLose(timing.max_in_flight),
         judged=NeverLose(TO_GATE, on_put=wake_gate),
         committed=NeverLose(TO_GATE, on_put=wake_gate),
         recorder=NeverLose(TO_RECORDER),
     )
-
-
-def _frames_kept(frame_rate: float) -> int:
-    """Keep what a part that waits its turn may need, without keeping much."""
-    return min(24, max(4, round(0.15 * frame_rate)))

@@ -12,6 +12,9 @@ from agent.records import Frame
 
 T = TypeVar("T")
 
+FEWEST_FRAMES, MOST_FRAMES = 4, 512
+MOST_FRAME_BYTES = 64 << 20
+
 
 class NeverLose(Generic[T]):
     """A bounded queue. A full one refuses, and whoever hands over decides what that costs.
@@ -70,17 +73,25 @@ class NeverLose(Generic[T]):
 
 
 class NewestWins:
-    """The last few frames of the camera; older ones make room."""
+    """The camera's frames of the last `keep_ns`; older ones make room.
 
-    def __init__(self, clock: Clock, keep: int = 4) -> None:
+    The last four are kept however old and large they are, and no more than `most_bytes` and 512.
+    """
+
+    def __init__(self, clock: Clock, keep_ns: int = 0, most_bytes: int = MOST_FRAME_BYTES) -> None:
         self._clock = clock
-        self._frames: deque[tuple[Frame, int]] = deque(maxlen=keep)
+        self._keep_ns = keep_ns
+        self._most_bytes = most_bytes
+        self._frames: deque[tuple[Frame, int]] = deque()
+        self._bytes = 0
         self._arrived = threading.Condition()
 
     def put(self, frame: Frame) -> None:
         """Take in a frame and note when it was in hand."""
         with self._arrived:
             self._frames.append((frame, self._clock.now_ns()))
+            self._bytes += frame.pixels.nbytes
+            self._make_room(frame.taken_ns - self._keep_ns)
             self._arrived.notify_all()
 
     def first_within(
@@ -101,3 +112,12 @@ class NewestWins:
                 left_s = (give_up_ns - self._clock.now_ns()) / 1e9
                 if left_s <= 0 or not self._arrived.wait(left_s):
                     return None
+
+    def _make_room(self, from_ns: int) -> None:
+        while len(self._frames) > FEWEST_FRAMES:
+            oldest = self._frames[0][0]
+            fits = self._bytes <= self._most_bytes and len(self._frames) <= MOST_FRAMES
+            if fits and oldest.taken_ns >= from_ns:
+                return
+            self._frames.popleft()
+            self._bytes -= oldest.pixels.nbytes

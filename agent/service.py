@@ -96,9 +96,7 @@ class Service:
         self._source = open_trigger(config.trigger)
         self._gate = open_gate(config.gate, config.timing, config.belt, clock, self._source)
         timing = Timing.from_config(config.timing, by_place=config.by_place)
-        self._boxes = build_boxes(
-            config.camera.frame_rate, timing.max_in_flight, self._gate.wake, clock
-        )
+        self._boxes = build_boxes(timing, self._gate.wake, clock)
         self.lanes = self._build_lanes(timing, self._boxes)
         self._supervisor = Supervisor(self.lanes.in_order(), clock)
 

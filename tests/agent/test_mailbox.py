@@ -76,13 +76,30 @@ def test_a_frame_after_the_parts_time_is_not_used():
 
 
 def test_old_frames_make_room():
-    """Memory stays bounded: only the last few frames are kept."""
-    frames = NewestWins(ManualClock(), keep=2)
-    for taken in (10, 20, 30):
+    """Without a part's time to keep them for, the last four frames are kept."""
+    frames = NewestWins(ManualClock())
+    for taken in range(10, 70, 10):
         frames.put(frame(taken))
-    found = frames.first_within(0, 100, 0)
-    assert found is not None
-    assert found[0].taken_ns == 20
+    assert frames.first_within(0, 100, 0)[0].taken_ns == 30
+
+
+def test_a_frame_is_kept_while_its_part_may_wait_for_its_turn():
+    """A lane that was held up finds the frame of a part whose cut-off is not there yet."""
+    frames = NewestWins(ManualClock(), keep_ns=300)
+    for taken in range(0, 1010, 10):
+        frames.put(frame(taken))
+    assert frames.first_within(700, 709, 0)[0].taken_ns == 700
+    assert frames.first_within(600, 709, 0)[0].taken_ns == 700
+
+
+@given(st.integers(1, 12), st.integers(1, 30), st.integers(1, 40))
+def test_frames_never_take_more_memory_than_allowed(size, most, count):
+    """However long they are to be kept: the allowed bytes, or four frames if that is more."""
+    frames = NewestWins(ManualClock(), keep_ns=10**12, most_bytes=most)
+    for taken in range(count):
+        frames.put(Frame(np.zeros(size, np.uint8), taken, taken))
+    kept = min(count, max(4, most // size))
+    assert frames.first_within(0, count, 0)[0].taken_ns == count - kept
 
 
 def test_it_waits_for_a_frame_that_is_on_its_way():
@@ -106,7 +123,7 @@ def test_it_does_not_wait_beyond_its_time():
 @given(st.lists(st.integers(0, 50), max_size=8).map(sorted), st.integers(0, 50), st.integers(0, 9))
 def test_the_frame_found_is_the_first_of_the_window(taken, start, length):
     """For any frames and window: the earliest inside, or none."""
-    frames = NewestWins(ManualClock(), keep=8)
+    frames = NewestWins(ManualClock(), keep_ns=50)
     for moment in taken:
         frames.put(frame(moment))
     found = frames.first_within(start, start + length, 0)

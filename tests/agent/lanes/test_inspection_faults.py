@@ -54,7 +54,7 @@ class Desk:
         self.clock = ManualClock(10**9)
         self.timing = Timing.from_config(config.Timing())
         self.parts, self.judged = NeverLose(most_parts), NeverLose(10_000)
-        self.frames = NewestWins(self.clock, 200)  # a part's frame is there, however late
+        self.frames = NewestWins(self.clock, self.timing.cutoff_ns(0))
         self.model = Model(self)
         quality = FrameQuality(Quality())
         self.lane = InspectionLane(
