@@ -32,12 +32,21 @@ def test_accounts_that_agree_are_not_complained_of():
     assert disagreements(BELT, WIRE, ROWS, [*TOLD, TOLD[0]]) == []
 
 
+def test_a_permission_that_was_void_at_the_gate_is_no_disagreement():
+    """Allowed, then diverted for want of a heartbeat: the row says UNINSPECTED, and is right."""
+    rows = [ROWS[0], _row(2, "UNINSPECTED")]
+    told = [_told(row) for row in rows]
+    assert disagreements(BELT, {(7, 1), (7, 2)}, rows, told) == []
+
+
 @pytest.mark.parametrize(
     ("belt", "wire", "rows", "told", "complaint"),
     [
         (BELT, WIRE, [_row(1, "REJECT"), ROWS[1]], TOLD, "without a PASS"),
         (BELT, set(), ROWS, TOLD, "permission on the wire"),
         (BELT, {(7, 1), (7, 2)}, ROWS, TOLD, "its row says REJECT"),
+        (BELT, {(7, 1), (7, 3)}, ROWS, TOLD, "its row says None"),
+        (BELT, WIRE, [_row(1, "UNINSPECTED"), ROWS[1]], TOLD, "its row says UNINSPECTED"),
         (BELT, WIRE, ROWS[:1], TOLD[:1], "has no row"),
         (BELT[:1], WIRE, ROWS, TOLD, "has no part"),
         (BELT, WIRE, [*ROWS, ROWS[0]], TOLD, "two rows"),

@@ -9,6 +9,7 @@ from typing import Any
 from agent.sim.judge import PASS, BeltPart, judge
 
 Key = tuple[int, int]
+UNINSPECTED = "UNINSPECTED"
 
 
 def disagreements(
@@ -31,7 +32,10 @@ def disagreements(
     passed = {(part.boot, part.part) for part in parts if part.passed}
     found += [f"went through without a permission on the wire: {key}" for key in passed - wire]
     verdicts = {(row["boot"], row["gate_part"]): row["verdict"] for row in ledger}
-    wrong = sorted(key for key in wire if verdicts.get(key) != PASS)
+    # A permission that was void at the gate (no heartbeat, a restart) leaves the part diverted and
+    # its row UNINSPECTED; one for a part that was found bad is never sent.
+    void = {key for key, verdict in verdicts.items() if verdict == UNINSPECTED} - passed
+    wrong = sorted(key for key in wire - void if verdicts.get(key) != PASS)
     found += [f"was permitted, and its row says {verdicts.get(key)}: {key}" for key in wrong]
     return found + _untold(ledger, list(results))
 
