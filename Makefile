@@ -5,6 +5,7 @@
 #   make demo ARGS='--parts 200'  options of `linewarden demo`
 #   make test                     all tests; as root it installs its Debian packages itself
 #   make lint                     formatter, linter, types, import rules
+#   make coverage                 branch coverage of what decides about parts; docs/coverage.md explains gaps
 #   make bench                    what is measured (ratios; absolute times of this machine)
 #   make reproduce                train and export the bundles of examples/ anew
 #   make soak                     the full figures of docs/faults.md, in pieces that go on where they were (hours)
@@ -28,7 +29,7 @@ DEMO_ENV = .venv-demo
 ENV = .venv
 DEB_PYTHON ?= $(ENV)/bin/python
 
-.PHONY: demo test lint bench reproduce deb wheels boot-test fleet-test board arm-check soak lock clean env demo-env packages
+.PHONY: demo test lint coverage bench reproduce deb wheels boot-test fleet-test board arm-check soak lock clean env demo-env packages
 
 demo: demo-env
 	$(DEMO_ENV)/bin/linewarden demo $(if $(DATA),--data "$(DATA)") $(ARGS)
@@ -41,6 +42,9 @@ lint: env
 	$(ENV)/bin/ruff check .
 	$(ENV)/bin/mypy
 	$(ENV)/bin/lint-imports
+
+coverage: env
+	$(ENV)/bin/python scripts/coverage_check.py $(ARGS)
 
 bench: env
 	$(ENV)/bin/python tests/bench/run_all.py $(ARGS)

@@ -187,9 +187,7 @@ class Slots:
 
     def _fault(self, state: SlotState, slot: SlotName) -> str | None:
         """Say why the bundle of a slot may not judge; None when it is whole and trusted."""
-        held = state.slots.get(slot)
-        if held is None:
-            return None
+        held = state.slots[slot]
         if not is_whole(self._folder, slot, held.sha256):
             return _damaged(slot, held)
         try:

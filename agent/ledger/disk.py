@@ -68,19 +68,23 @@ class FolderLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._file.truncate(0)
-            self._file.write(f"{os.getpid()}\n")
-            self._file.flush()
         except BlockingIOError as error:
             holder = lock_holder(folder)
             self._file.close()
             raise LedgerError(
                 f"another agent{holder} runs on the ledger in {folder}: stop it first"
             ) from error
-        except OSError:
-            # A full disk has no room for our number, which only serves the sentence above.
-            with suppress(OSError):
-                self._file.truncate(0)
+        except OSError as error:
+            self._file.close()
+            raise LedgerError(
+                f"the ledger's folder {folder} cannot be locked against a second agent: "
+                f"{error.strerror}; put it on a disk of this machine"
+            ) from error
+        # A full disk has no room for our number, which only serves the first sentence above.
+        with suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
 
     def release(self) -> None:
         """Let go of the folder."""

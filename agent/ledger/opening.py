@@ -23,6 +23,15 @@ from agent.ledger.schema import (
 )
 from agent.ledger.sequence import BLOCK, Marks, read_marks
 
+# Counted in SQL: bytes of a damaged row need not be text.
+ACCOUNT = """
+SELECT (SELECT count(*) FROM meta WHERE key = 'epoch'
+        AND value GLOB '[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]'),
+    (SELECT count(*) FROM tally WHERE typeof(count) = 'integer' AND name IN
+        ('PASS', 'REJECT', 'RECHECK', 'UNINSPECTED', 'pending', 'published', 'deleted'))
+"""
+WHOLE_ACCOUNT = (1, 7)
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -79,6 +88,8 @@ def _fault(path: Path, *, expected: bool, all_pages: bool) -> str:
             raise LedgerError(f"the ledger {path} was written by a newer linewarden: install that")
         if found != APPLICATION_ID or not names >= TABLES:
             return "is no ledger of linewarden or lacks its tables"
+        if connection.execute(ACCOUNT).fetchone() != WHOLE_ACCOUNT:
+            return "has lost its epoch or its running account"
         check = connection.execute("PRAGMA quick_check(1)").fetchone() if all_pages else ("ok",)
         return "" if check[0] == "ok" else f"is damaged ({str(check[0])[:100]})"
     except sqlite3.DatabaseError as error:
@@ -110,7 +121,7 @@ def _open_sound(
         known = _known(marks, epoch, highest, findings)
         writer.execute("INSERT OR IGNORE INTO host_boot (boot) VALUES (?)", (host_boot,))
         row = writer.execute("SELECT id FROM host_boot WHERE boot = ?", (host_boot,)).fetchone()
-    except (sqlite3.Error, TypeError):
+    except (OSError, sqlite3.Error):
         writer.close()
         raise
     return Opened(writer, epoch, int(row[0]), known, highest, tuple(findings))

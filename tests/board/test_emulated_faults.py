@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(3600)]
 CAMERA = "v4l2-ctl -d /dev/video0"
 # What a pulled cable lasts: longer than any patience of the agent's.
 AWAY_S = 20.0
+DAY_NS = 86_400 * 10**9
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def line(made, disk, tmp_path, mosquitto, subscribe):
             board, tmp_path, mosquitto, subscribe, port="/dev/linewarden/relay", serial="usbgate"
         ) as running,
     ):
+        running.states = subscribe(mosquitto.port, "linewarden/+/+/+/+/state")
         running.wait_for_more("PASS", 3)
         yield running
 
@@ -89,16 +91,23 @@ def _the_network_cable_is_pulled_and_put_back(line):
 
 
 def _a_clock_of_1970_changes_nothing(line):
-    """Fault 54: times are labels; verdicts and the order of ids stay."""
+    """Fault 54: times are labels, and marked; verdicts and the order of ids stay."""
+    before = len(line.board.events())
     line.board.run("date -s @3600")
+    _told(line, "clock_step", before)
     line.wait_for_more("PASS")
-    numbers = [row["seq"] for row in sorted(line.board.rows(), key=lambda row: row["at_ns"])]
+    rows = sorted(line.board.rows(), key=lambda row: row["at_ns"])
+    numbers = [row["seq"] for row in rows]
     assert numbers == sorted(numbers)
+    old = [row for row in rows if row["wall_ns"] < DAY_NS]
+    assert old
+    assert not any(row["clock_ok"] for row in old)
 
 
 def _a_disk_that_goes_read_only_rejects(line):
-    """Fault 51: a card fails; nothing passes without its row, and the agent stays."""
+    """Fault 51: a card fails; nothing passes without its row, the agent stays and says why."""
     board, restarts = line.board, line.board.shows("NRestarts")
+    heard = len(line.states.bodies)
     board.run("sync; echo 1 > /sys/fs/ext4/vda/trigger_fs_error; sleep 2")
     assert board.tried("touch /var/lib/linewarden/x")[0] != 0
     time.sleep(AWAY_S)  # what was permitted before has met the gate
@@ -107,6 +116,10 @@ def _a_disk_that_goes_read_only_rejects(line):
     met, passed = line.passed_between(begun_ns, time.monotonic_ns())
     assert met >= 4
     assert passed == 0
+    wait_for(
+        lambda: any("ledger" in body["gate"] for body in line.states.bodies[heard:]),
+        "a state that says so",
+    )
     assert board.shows("NRestarts") == restarts
     board.qemu.power_cut()
     board.qemu.boot(wait=False)

@@ -147,6 +147,15 @@ def test_missing_and_unlisted_entries_are_refused():
         parse_archive(write_container({"manifest.json": text, "model.tflite": MODEL}))
 
 
+def test_another_size_than_the_manifests_is_refused():
+    """The right hash does not make up for it: what says two things is not whole."""
+    contents = {"model.tflite": MODEL}
+    entry = Entry(size=len(MODEL) + 1, sha256=hashlib.sha256(MODEL).hexdigest())
+    text = manifest_bytes(manifest().model_copy(update={"entries": {"model.tflite": entry}}))
+    with pytest.raises(ArchiveError, match=r"model\.tflite has another size"):
+        parse_archive(write_container({"manifest.json": text, **contents}))
+
+
 def test_compression_bombs_are_refused_unread():
     """A deflated entry is refused by its method, whatever it would grow to."""
     bomb = zipped([("manifest.json", b"0" * 50_000_000)], zipfile.ZIP_DEFLATED)

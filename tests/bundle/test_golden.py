@@ -91,3 +91,9 @@ def test_a_bundle_without_golden_frames_cannot_be_checked():
     entries = make_golden(frames(1), infer, SPEC) | {"golden/frame-00.png": b"no picture"}
     with pytest.raises(GoldenError, match="frame-00"):
         check_golden(archive(entries), infer)
+
+
+def test_a_frame_that_fits_no_png_is_no_golden_frame():
+    """Libpng takes a million columns at most; the exporter learns which frame it was."""
+    with pytest.raises(GoldenError, match="golden frame 1 cannot be written"):
+        make_golden([*frames(1), np.zeros((8, 1_000_001), np.uint8)], infer, SPEC)

@@ -18,6 +18,7 @@ from bundle.signature import (
     key_id,
     load_private_key,
     parse_signatures,
+    read_change,
     read_keyring,
     sign_manifest,
     verify_manifest,
@@ -237,6 +238,16 @@ def test_a_missing_trust_folder_is_one_line(tmp_path):
     """The folder is named."""
     with pytest.raises(SignatureError, match=r"nowhere: No such file"):
         read_keyring(tmp_path / "nowhere")
+
+
+def test_the_last_change_of_the_trust_folder_is_one_printable_line(tmp_path):
+    """It is shown to technicians; where it is missing or no small text, nobody knows."""
+    assert read_change(tmp_path) == ""
+    note = tmp_path / "last-change"
+    note.write_bytes(b"anna trusted\x1b[31m office\n at 2026-03-04T05:06:07Z\n")
+    assert read_change(tmp_path) == "anna trusted[31m office at 2026-03-04T05:06:07Z"
+    note.write_bytes(b"x" * 70_000)
+    assert read_change(tmp_path) == ""
 
 
 def test_a_private_key_says_what_is_wrong_with_it(key):

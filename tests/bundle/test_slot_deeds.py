@@ -106,3 +106,17 @@ def test_a_very_long_name_leaves_the_state_readable(folder, do, flash):
     flash(1)
     do("a" * 1000, "confirm")
     assert told(folder)[-1][-1] == "a" * 200
+
+
+def test_equal_deeds_have_one_digest_and_any_difference_another(folder, do, flash):
+    """Numbers begin anew with lost slots: by its digest the agent tells what it has told."""
+    flash(1)
+    do("anna", "confirm")
+    deed = read_state(folder).deeds[-1]
+    others = [
+        deed.model_copy(update=change)
+        for change in ({"number": 9}, {"kind": "flashed"}, {"title": "x"}, {"release": 9},
+                       {"back_to": "x"}, {"by": "bert"})
+    ]  # fmt: skip
+    assert deed.model_copy().digest == deed.digest
+    assert len({deed.digest, *(one.digest for one in others)}) == 7

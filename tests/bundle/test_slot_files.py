@@ -1,5 +1,6 @@
 """Slots under bad disks and busy hands: the lock, no room, a worn card."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bundle.errors import SlotBusyError, SlotError
-from bundle.slot_files import INCOMING, read_state
+from bundle.errors import SlotBusyError, SlotError, StateError
+from bundle.slot_files import COPY, INCOMING, LOCK, STATE, bundle_path, read_state
 from bundle.slots import active_path, open_slots
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,3 +90,54 @@ def test_slots_that_cannot_be_written_are_one_line(tmp_path, trust):
         open_slots(tmp_path / "slots", trust),
     ):
         pass
+
+
+def block(path):
+    """Put a folder that is not empty in a file's place: no file can be read or put there."""
+    path.unlink(missing_ok=True)
+    (path / "in-the-way").mkdir(parents=True)
+
+
+def test_a_holder_that_could_not_write_its_number_holds_the_slots_all_the_same(folder, trust):
+    """The kernel's lock counts, not what stands in the file."""
+    folder.mkdir()
+    with (folder / LOCK).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with (
+            pytest.raises(SlotBusyError, match="somebody else is flashing"),
+            open_slots(folder, trust),
+        ):
+            pass
+
+
+def test_a_state_that_cannot_be_read_is_read_from_its_copy(folder, trust, flash):
+    """With both gone the technician is told what to do."""
+    before = flash(1, confirm=True)
+    block(folder / STATE)
+    assert read_state(folder) == before
+    block(folder / COPY)
+    with pytest.raises(StateError, match=r"cannot be read: Is a directory.*flash the model again"):
+        read_state(folder)
+
+
+def test_a_state_that_cannot_be_written_changes_nothing(folder, trust, flash):
+    """The model stays on probation, and the technician learns why."""
+    before = flash(1)
+    block(folder / STATE)
+    with open_slots(folder, trust) as slots, pytest.raises(SlotError, match="cannot write"):
+        slots.confirm()
+    assert read_state(folder) == before
+
+
+def test_a_bundle_that_cannot_be_put_in_place_never_judges(folder, trust, flash, make_bundle):
+    """The active one stays, nothing is left half done."""
+    flash(1, confirm=True)
+    active = active_path(folder)
+    block(bundle_path(folder, "b"))
+    with open_slots(folder, trust) as slots:
+        with pytest.raises(SlotError, match="cannot put the new model in place"):
+            slots.install(make_bundle(2))
+        with pytest.raises(SlotError, match="no new model is installed"):
+            slots.switch()
+    assert active_path(folder) == active
+    assert not list(folder.rglob(INCOMING))

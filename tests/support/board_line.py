@@ -28,6 +28,7 @@ class Line:
     gate: GateProcess
     heard: Any
     cables: list[Cable] = field(default_factory=list)
+    states: Any = None  # a subscriber to `state`, where a test asks for one
 
     @contextmanager
     def plugged(self, line: str = "ttyS1") -> Iterator[None]:

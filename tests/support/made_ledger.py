@@ -32,12 +32,13 @@ class MadeLedger:
         self.clock = ManualClock(1000 * SECOND_NS, START_WALL_NS)
         self.host_boot = "boot-a"
         self.count = 0
+        self.ballast_bytes = 4096
         self.ledger = None
 
     def start(self):
         """Start the agent on it."""
         self.ledger = open_ledger(
-            self.folder, self.clock, host_boot=self.host_boot, ballast_bytes=4096
+            self.folder, self.clock, host_boot=self.host_boot, ballast_bytes=self.ballast_bytes
         )
         self.clock.advance(SECOND_NS)
         event = Event("started", "the agent started", self.clock.now_ns())
@@ -48,7 +49,19 @@ class MadeLedger:
         for letter in letters:
             self.part(letter)
 
+    def batch(self, count):
+        """Let parts go by whose rows are written in one transaction."""
+        writes = []
+        for _ in range(count):
+            writes += self._writes("R")[1]
+        self.ledger.write(writes)
+
     def part(self, letter):
+        part, writes = self._writes(letter)
+        self.ledger.write(writes)
+        return part
+
+    def _writes(self, letter):
         self.clock.advance(SECOND_NS)
         self.count += 1
         at_ns = self.clock.now_ns()
@@ -65,8 +78,7 @@ class MadeLedger:
             code = OutcomeCode.PASSED if letter == "P" else OutcomeCode.REJECTED
             outcome = GateOutcome(7, self.count, code, at_ns + 400_000_000)
             writes += [SetVerdict(verdict), SetOutcome(outcome)]
-        self.ledger.write(writes)
-        return part
+        return part, writes
 
     def note(self, kind, text):
         event = Event(kind, text, self.clock.now_ns())

@@ -14,6 +14,7 @@ import paho.mqtt.client as mqtt
 import psutil
 import pytest
 from live_line import RENDERED, LiveLine, wait_until
+from memory_group import memory_group
 
 pytestmark = [
     pytest.mark.slow,
@@ -229,3 +230,26 @@ def test_out_of_memory_ends_the_process_and_it_comes_back(make_line):
     line.start_agent()
     counts = finish(line)
     assert counts["PASS"] > 5
+
+
+def test_the_kernels_out_of_memory_in_a_control_group_is_survived_as_a_crash(make_line):
+    """Row 65: something else on the board takes all memory; the kernel ends the agent, not it."""
+    line = make_line()
+    with memory_group() as group, group.hog() as hog:
+        group.limit(64 << 20)
+        line.start_gate()
+        agent = line.start_agent()
+        group.take_in(agent.pid)
+        passing(line)
+        hog.stdin.write("take all\n")
+        hog.stdin.flush()
+        assert agent.wait(60) == -signal.SIGKILL
+        died_ns = time.monotonic_ns()
+        assert group.kills >= 1
+        hog.kill()
+    line.start_agent()
+    counts = finish(line)
+    assert counts["PASS"] > 5
+    soon = [one for one in line.met() if 0.6e9 < one["at_gate_ns"] - died_ns < 1.0e9]
+    assert soon
+    assert all(one["physically"] == "diverted" for one in soon)

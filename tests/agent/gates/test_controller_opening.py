@@ -10,15 +10,19 @@ import tty
 import pytest
 from gate_process import CLOCK, SECOND, TIMING, GateProcess, Host
 
+from agent.clock import ManualClock
 from agent.config import gate as config_gate
 from agent.errors import GateError
-from agent.gates.controller import ControllerGate
+from agent.gates.clocksync import ClockSync
+from agent.gates.controller import OPEN_WITHIN_NS, ControllerGate
+from agent.gates.port import PortLostError, SerialPort
+from agent.gates.session import Stage
 
 
-def driver(port):
+def driver(port, clock=CLOCK):
     """Return a driver for a port, not open."""
     section = config_gate.ControllerGate(driver="controller", port=str(port))
-    return ControllerGate(section, TIMING, CLOCK)
+    return ControllerGate(section, TIMING, clock)
 
 
 class Device:
@@ -120,3 +124,51 @@ def test_opening_twice_is_opening_once(tmp_path):
         gate.open()
         assert gate._session is session
         gate.close()
+
+
+def test_a_controller_that_is_not_in_step_yet_is_no_fault(tmp_path, monkeypatch):
+    """It has agreed: `open` is content, nothing passes, and `gate_back` comes once it is."""
+    with GateProcess(tmp_path) as process:
+        gate = driver(process.link)
+        host = Host(gate)
+        monkeypatch.setattr(ClockSync, "in_step", lambda *_: False)
+        host.serve(lambda: gate._session is not None and gate._session.stage is Stage.RUNNING)
+        monkeypatch.setattr("agent.gates.controller.OPEN_WITHIN_NS", 0)  # the 3 s are over
+        gate.open()
+        assert "gate_back" not in host.notices
+        monkeypatch.undo()
+        host.serve(lambda: "gate_back" in host.notices)
+        gate.close()
+
+
+def test_a_port_that_is_just_being_plugged_in_is_waited_for(tmp_path, monkeypatch):
+    """It went away while it was opened, as a plug does that is pushed in; then it stays."""
+    opening, tries = SerialPort.open, []
+
+    def bounce(port):
+        tries.append(port.name)
+        if len(tries) < 3:
+            raise PortLostError(f"{port.name} went away while it was opened")
+        opening(port)
+
+    monkeypatch.setattr(SerialPort, "open", bounce)
+    with GateProcess(tmp_path) as process:
+        gate = driver(process.link)
+        gate.open()
+        assert len(tries) == 3
+        gate.close()
+
+
+def test_a_port_that_never_stays_is_refused_in_time(monkeypatch):
+    """After 3 s of it the technician hears so."""
+
+    def bounce(port):
+        raise PortLostError(f"{port.name} went away while it was opened")
+
+    monkeypatch.setattr(SerialPort, "open", bounce)
+    clock = ManualClock()
+    gate = driver("/dev/ttyUSB7", clock)
+    with pytest.raises(GateError, match="ttyUSB7 went away"):
+        gate.open()
+    assert OPEN_WITHIN_NS <= clock.now_ns() < 2 * OPEN_WITHIN_NS
+    gate.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import termios
 import tty
@@ -145,6 +146,24 @@ def test_a_port_that_cannot_be_ours_alone_is_let_go(pty_pair, monkeypatch):
         port.open()
     monkeypatch.undo()
     assert not port.is_open
+    port.open()
+    port.close()
+
+
+def test_a_port_that_hangs_up_before_it_is_ours_alone_is_lost(pty_pair, monkeypatch):
+    """Between the open and the request for it alone: it is tried again, and nothing stays open."""
+    real = fcntl.ioctl
+
+    def hang_up(descriptor, request, *rest):
+        if request == termios.TIOCEXCL:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(descriptor, request, *rest)
+
+    port = SerialPort(pty_pair[1], 115200)
+    monkeypatch.setattr("agent.gates.port.fcntl.ioctl", hang_up)
+    with pytest.raises(PortLostError, match="went away while it was opened"):
+        port.open()
+    monkeypatch.undo()
     port.open()
     port.close()
 

@@ -87,6 +87,41 @@ def test_a_lost_sighting_accuses_nobody():
     assert told(eye, 2**41) == [DISAGREES]
 
 
+def test_a_sighting_that_comes_late_is_lost_no_more():
+    """Overtaken on the line: once it is there, a part that was away then is accused again."""
+    eye = watch("bin")
+    for part, tick in ((1, 0), (2, 200 * MS), (3, 400 * MS)):
+        eye.trigger(part, tick)
+        eye.outcome(part, OutcomeKind.REJECTED)
+    eye.seen(1, AFTER)
+    eye.seen(3, 400 * MS + AFTER)
+    eye.seen(2, AFTER + GUARD)  # of the first part too: it bounced
+    assert told(eye, 2**40) == [DISAGREES]
+
+
+def test_however_many_sightings_are_lost_the_watch_stays_small():
+    """A gap of a million numbers is a gap; those after it count as before."""
+    eye = watch("bin")
+    eye.seen(1, 0)
+    for gap in range(1, 4):
+        eye.seen(gap * 10**6, gap)
+    assert len(eye._missing) <= 64
+    eye.trigger(7, 10**9)
+    eye.outcome(7, OutcomeKind.REJECTED)
+    eye.seen(3 * 10**6 + 1, 10**9 + AFTER)
+    assert told(eye, 2**40) == []
+
+
+def test_of_endless_parts_the_oldest_are_let_go_of():
+    """A controller whose clock stands still makes the watch no larger; it accuses nobody."""
+    eye = watch("bin")
+    for part in range(10_000):
+        eye.trigger(part, 0)
+        eye.outcome(part, OutcomeKind.NO_HEARTBEAT)
+    assert len(eye._parts) == 8192
+    assert told(eye, 0) == []
+
+
 def test_without_a_second_eye_nothing_is_ever_said():
     """The default: no terms."""
     eye = SecondEye(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from moved_line import (
     BELT,
+    EMPTY,
     MS,
     SECOND,
     TERMS,
@@ -19,7 +20,7 @@ from moved_line import (
 from agent.gates import messages
 from agent.gates.codes import ReportKind
 from agent.gates.partbook import MAX_PARTS, PartBook
-from agent.gates.wire import DELIMITER, decode_frame
+from agent.gates.wire import DELIMITER, decode_frame, encode_frame
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
 from agent.sim.belt import Belt
 from agent.sim.line_faults import FaultRates
@@ -177,3 +178,29 @@ def test_the_counts_tell_how_the_line_is():
     assert twice.refused_here == 2 * counts.refused_here
     assert twice.refused_there == counts.refused_there
     assert twice.round_trip_ns == counts.round_trip_ns
+
+
+def test_what_only_a_host_may_say_is_not_obeyed_by_one():
+    """A second host on the wire, or an echo that the checksum cannot tell from a word."""
+    line = VirtualLine(TERMS, EMPTY)
+    run(line, 4)
+    now_ns = line.clock.now_ns()
+    before = len(line.events)
+    for seq, message in enumerate((messages.Bye(), messages.Pass(1, 1, 2**40), TERMS.config)):
+        line.session.receive(encode_frame(message, 200 + seq, line.firmware.boot), now_ns)
+    assert line.session.up(now_ns)
+    assert line.session.take_events() == []
+    assert len(line.events) == before
+
+
+def test_a_row_of_an_earlier_boot_is_confirmed_to_nobody():
+    """The present controller numbers its parts anew: it would forget one of its own."""
+    line = VirtualLine(TERMS, EMPTY)
+    run(line, 4)
+    line.session.output(line.clock.now_ns())
+    line.session.record(Trigger(line.firmware.boot ^ 1, 1, 0))
+    assert messages.Recorded not in {
+        type(decode_frame(piece).message)
+        for piece in line.session.output(line.clock.now_ns()).split(DELIMITER)
+        if piece
+    }

@@ -135,3 +135,13 @@ def test_a_controller_that_does_not_end_is_killed(monkeypatch):
     gate.close()
     assert not psutil.pid_exists(pid)
     assert not gate.link.parent.exists()
+
+
+def test_a_line_that_does_not_stop_its_belt_leaves_it_alone():
+    """Whatever the lane says of the belt, parts come and pass as before."""
+    gate = sim_gate()
+    gate.open()
+    gate.let_run(may_run=False)
+    host = Host(gate)
+    host.serve(lambda: host.passed)
+    gate.close()

@@ -232,3 +232,30 @@ def test_a_recorder_that_takes_nothing_is_a_fault_not_a_loss():
     with pytest.raises(LaneOverError):
         line.trigger()
     assert line.gate.confirmed == []
+
+
+def test_the_stop_waits_for_the_parts_that_came_before_it(line):
+    """Those that come while the line drains are diverted, and nobody waits for them."""
+    line.trigger(1)
+    line.trigger(2)
+    assert (line.lane.unfinished, line.lane.in_flight) == (2, 2)
+    line.lane.draining = True
+    line.clock.advance(TIMING.min_pitch_ns)
+    assert line.trigger(3) is None
+    assert (line.lane.unfinished, line.lane.in_flight) == (2, 3)
+
+
+def test_an_outcome_of_a_part_that_nobody_knows_is_recorded_and_judges_nobody(line):
+    """Repeated by the controller after our restart: its row may still wait for it."""
+    (outcome,) = line.outcome(number=7, code=OutcomeCode.PASSED)
+    assert outcome.part == 7
+    assert sum(line.tally.snapshot().verdicts.values()) == 0
+
+
+def test_an_outcome_that_nobody_reported_is_not_confirmed(line):
+    """The controller may still have it, and would forget it."""
+    unknown = GateOutcome(1, 1, OutcomeCode.UNKNOWN, 0)
+    passed = GateOutcome(1, 2, OutcomeCode.PASSED, 0)
+    line.committed.put(Committed((), (), (unknown, passed)))
+    line.lane.step()
+    assert line.gate.confirmed == [passed]

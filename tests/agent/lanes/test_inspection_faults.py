@@ -50,27 +50,28 @@ class Model:
 class Desk:
     """The lane between its boxes, with parts and frames from a test."""
 
-    def __init__(self, most_parts=64):
+    def __init__(self, most_parts=64, most_judged=10_000):
         self.clock = ManualClock(10**9)
         self.timing = Timing.from_config(config.Timing())
-        self.parts, self.judged = NeverLose(most_parts), NeverLose(10_000)
+        self.parts, self.judged = NeverLose(most_parts), NeverLose(most_judged)
+        self.camera_fault = Reason.NONE
         self.frames = NewestWins(self.clock, self.timing.cutoff_ns(0))
         self.model = Model(self)
         quality = FrameQuality(Quality())
         self.lane = InspectionLane(
-            self.parts, self.frames, self.judged, lambda: self.model, lambda: Reason.NONE,
+            self.parts, self.frames, self.judged, lambda: self.model, lambda: self.camera_fault,
             quality, self.timing, 0, self.clock,
         )  # fmt: skip
         self.lane.STEP_S = 0
         self.count = self.overflow = 0
 
-    def part(self):
+    def part(self, pixels=PIXELS):
         """Let a part and its frame come now."""
         self.count += 1
         now_ns = self.clock.now_ns()
         if not self.parts.put(Part(self.count, Trigger(1, self.count, now_ns), now_ns)):
             self.overflow += 1  # the gate lane answers these with `overload`
-        self.frames.put(Frame(PIXELS, now_ns + MS, self.count))
+        self.frames.put(Frame(pixels, now_ns + MS, self.count))
 
     def step(self):
         """Let the lane come round as its thread does."""
@@ -108,6 +109,61 @@ def test_a_model_that_raises_costs_that_part_only(fault, reason):
         (1, VerdictKind.UNINSPECTED, reason),
         (2, VerdictKind.PASS, Reason.NONE),
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model": None}, Reason.NOT_READY),
+        ({"camera_fault": Reason.CAMERA_LOST}, Reason.CAMERA_LOST),
+    ],
+)
+def test_without_a_model_or_a_camera_nobody_guesses(change, reason):
+    """The part is UNINSPECTED by what is missing; once it is back parts are judged again."""
+    desk = Desk()
+    before = {name: getattr(desk, name) for name in change}
+    vars(desk).update(change)
+    desk.part()
+    desk.step()
+    vars(desk).update(before)
+    desk.part()
+    desk.clock.advance(2 * MS)
+    desk.step()
+    verdicts = [judged.verdict for judged in desk.judged.take_all(0.0)]
+    assert [one.reason for one in verdicts] == [reason, Reason.NONE]
+
+
+def test_a_frame_that_shows_nothing_never_reaches_the_model():
+    """A black frame is UNINSPECTED by that name, and it is kept for the engineer."""
+    desk = Desk()
+    desk.part(np.zeros_like(PIXELS))
+    desk.clock.advance(2 * MS)
+    desk.step()
+    (judged,) = desk.judged.take_all(0.0)
+    assert (judged.verdict.kind, judged.verdict.reason) == (
+        VerdictKind.UNINSPECTED,
+        Reason.BLACK,
+    )
+    assert judged.pixels is not None
+    assert desk.model.asked == 0
+
+
+def test_an_answer_that_nobody_takes_is_counted_and_stops_nothing():
+    """The gate lane settles that part as late; the lane goes on with the next."""
+    desk = Desk(most_judged=1)
+    for _ in range(3):
+        desk.part()
+        desk.clock.advance(2 * MS)
+        desk.step()
+    assert desk.lane.unanswered == 2
+    assert desk.answers() == [(1, VerdictKind.PASS, Reason.NONE)]
+
+
+def test_a_fault_without_a_part_in_hand_answers_for_nobody():
+    """Between two parts there is no part to be made UNINSPECTED."""
+    desk = Desk()
+    desk.lane.on_fault()
+    assert desk.answers() == []
 
 
 def test_a_model_that_is_too_slow_gives_a_late_verdict_and_not_a_guess():

@@ -4,7 +4,7 @@ import logging
 import threading
 
 from agent.clock import SystemClock
-from agent.lanes.lane import FAULTS_IN_A_ROW, Lane
+from agent.lanes.lane import FAULTS_IN_A_ROW, Lane, LaneOverError
 
 
 class Scripted(Lane):
@@ -23,8 +23,9 @@ class Scripted(Lane):
             self.done.set()
             self._stop.wait(0.001)
             return
-        if self.script.pop(0):
-            raise ValueError("scripted")
+        fault = self.script.pop(0)
+        if fault:
+            raise fault if isinstance(fault, Exception) else ValueError("scripted")
 
     def on_fault(self):
         """Count the answers."""
@@ -57,13 +58,25 @@ def test_a_lane_that_only_fails_gives_up_and_is_seen_dead(caplog):
     assert lane.ended
 
 
+def test_a_lane_that_says_that_it_cannot_go_on_is_not_asked_again(caplog):
+    """Its end still runs, and it answers for nothing: what it knows it has said."""
+    lane = Scripted([LaneOverError("the recorder takes nothing any more"), False])
+    lane.start()
+    assert lane.wait(30)
+    assert not lane.alive
+    assert (lane.ended, lane.answered, len(lane.script)) == (True, 0, 1)
+    assert "gives up: the recorder takes nothing" in caplog.text
+
+
 def test_a_stopped_lane_ends_its_thread():
     """Stop asks, wait confirms."""
     lane = Scripted([])
     assert lane.wait(0)
     lane.start()
     assert lane.alive
+    assert not lane.stopping
     lane.stop()
+    assert lane.stopping
     assert lane.wait(30)
     assert not lane.alive
 

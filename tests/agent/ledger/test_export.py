@@ -73,6 +73,16 @@ def test_only_what_is_asked_for_goes_out(made, tmp_path):
         export_csv(made.folder, file, Selection(session=98))
 
 
+def test_a_slice_of_which_nothing_is_asked_for_is_passed_over(made, tmp_path, monkeypatch):
+    """A long ledger may hold a day of other parts before those that are wanted."""
+    monkeypatch.setattr("agent.ledger.export.SLICE_ROWS", 2)
+    made.run("PPPPRR")
+    file = tmp_path / "parts.csv"
+    since = Selection(since_wall_ns=START_WALL_NS + 6 * SECOND_NS)
+    assert export_csv(made.folder, file, since) == 2
+    assert [row["verdict"] for row in rows_of(file)] == ["REJECT", "REJECT"]
+
+
 def test_a_failed_export_leaves_the_old_table(made, tmp_path):
     """The new one takes its place only when it is whole."""
     file = tmp_path / "parts.csv"

@@ -9,10 +9,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import fill, read_only, small_disk
 
 from agent.clock import ManualClock, SystemClock
 from agent.errors import LedgerError
@@ -198,27 +198,11 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a tmpfs of a size, if this machine lets us."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if (
-        os.getuid() != 0
-        or subprocess.run(command, capture_output=True, check=False).returncode != 0
-    ):
-        pytest.skip("needs root, to mount a small tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
     """A partition that went read-only is named, and the lock is not left behind."""
     with small_disk(tmp_path / "disk", "4m") as disk:
         open_ledger(disk, SystemClock(), ballast_bytes=4096).close()
-        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        read_only(disk)
         with pytest.raises(LedgerError, match="cannot be written: Read-only") as caught:
             open_ledger(disk, SystemClock())
         assert "\n" not in str(caught.value)
@@ -279,11 +263,7 @@ def test_a_disk_full_of_other_things_recovers_when_they_go(tmp_path: Path) -> No
     with small_disk(tmp_path / "disk", "6m") as disk:
         ledger = open_ledger(disk, ManualClock(), ballast_bytes=4096)
         parts = Parts(ledger)
-        filler = disk / "filler"
-        with filler.open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
+        filler = fill(disk)
         with pytest.raises(LedgerError):
             parts.write_on(50)
         before = ledger.balance().triggers
@@ -358,6 +338,13 @@ def cut(path: Path, share: float) -> None:
     os.truncate(path, int(path.stat().st_size * share))
 
 
+def edit(path: Path, statement: str) -> None:
+    """Change rows past the ledger's own code: to SQLite the file stays sound."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
 def foreign(path: Path) -> None:
     """Put somebody else's database in the ledger's place."""
     path.unlink()
@@ -385,8 +372,15 @@ def relabel(path: Path) -> None:
         (lambda path: path.unlink(), "is gone"),
         (foreign, "is no ledger of linewarden"),
         (relabel, "is no ledger of linewarden"),
+        (lambda path: edit(path, "DELETE FROM meta"), "has lost its epoch"),
+        (lambda path: edit(path, "UPDATE meta SET value = 'x'"), "has lost its epoch"),
+        (lambda path: edit(path, "DELETE FROM tally WHERE name = 'PASS'"), "its running account"),
+        (lambda path: edit(path, "UPDATE tally SET count = x'ff'"), "its running account"),
     ],
-    ids=["text", "header", "pages", "truncated", "emptied", "gone", "foreign", "relabelled"],
+    ids=[
+        *("text", "header", "pages", "truncated", "emptied", "gone", "foreign", "relabelled"),
+        *("no-epoch", "other-epoch", "no-account", "no-counts"),
+    ],
 )
 def test_a_damaged_ledger_is_set_aside_and_a_new_one_begun(
     tmp_path: Path, damage, words: str
