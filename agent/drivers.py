@@ -11,7 +11,7 @@ from agent.config.document import Belt, Timing
 from agent.config.gate import GateSection, RelaySection, SimGate
 from agent.config.trigger import TriggerSection
 from agent.errors import ConfigError
-from agent.ports import Camera, Engine, Gate
+from agent.ports import BeltStop, Camera, Engine, Gate
 from agent.triggers.source import Onlooker, TriggerSource
 
 CAMERAS = {
@@ -69,6 +69,11 @@ def open_gate(
     if isinstance(section, SimGate):
         return cast("Gate", driver(section, timing, belt, clock))
     return cast("Gate", driver(section, timing, clock))
+
+
+def belt_stop(section: GateSection, gate: Gate) -> BeltStop | None:
+    """Return the gate as what stops the belt; None where a disagreement is to stop none."""
+    return gate if section.stops and isinstance(gate, BeltStop) else None
 
 
 def open_trigger(section: TriggerSection | None) -> TriggerSource | None:

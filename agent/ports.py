@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.records import Frame, GateNotice, GateOutcome, PassOrder, Trigger
+from agent.records import Frame, GateNotice, GateOutcome, PassOrder, Setting, Trigger
 
 GateEvent = Trigger | GateOutcome | GateNotice
 
@@ -26,6 +26,16 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the device; harmless when it is not open."""
+        ...
+
+
+@runtime_checkable
+class HasSettings(Protocol):
+    """A camera that reads its settings back."""
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Return the settings of the last opening; none before the first. Anybody may ask."""
         ...
 
 
@@ -77,6 +87,15 @@ class Gate(Protocol):
 
     def close(self) -> None:
         """Leave the gate rejecting and let go of the port."""
+        ...
+
+
+@runtime_checkable
+class BeltStop(Protocol):
+    """A gate that can also stop the belt. Called from the gate lane."""
+
+    def let_run(self, *, may_run: bool) -> None:
+        """Let the belt run, or stop it, from now on, whatever becomes of the line to it."""
         ...
 
 

@@ -77,6 +77,23 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a camera as asked for and as read back, in the configuration's units.
+
+    `need` says what a difference costs: the "frame" would be another one, the "picture" would
+    look otherwise, or it is only worth a "note". `locks` is the setting whose automatic this one
+    switches off.
+    """
+
+    name: str
+    wanted: str
+    given: str
+    kept: bool
+    need: str
+    locks: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Trigger:
     """A part met the photo-eye. `boot` and `part` are the controller's: its boot and its count.
 

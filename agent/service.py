@@ -9,9 +9,10 @@ from pathlib import Path
 from agent.audit.deeds import Deeds
 from agent.audit.rows import Deed
 from agent.boxes import Boxes, build_boxes
+from agent.camera_settings import CameraWatch
 from agent.clock import Clock
 from agent.config.document import Config
-from agent.drivers import onlooker, open_camera, open_gate, open_trigger
+from agent.drivers import belt_stop, onlooker, open_camera, open_gate, open_trigger
 from agent.errors import ConfigError, GateError
 from agent.lane_set import Lanes
 from agent.lanes.capture import CaptureLane
@@ -74,7 +75,8 @@ class Service:
         config, clock = self._config, self._clock
         self._reporter = Reporter(config, self._ledger, self.tally, clock)
         self._publisher = open_publisher(config, self._reporter)
-        self._deeds = Deeds(Path(config.ledger.folder), clock, self._tell)
+        folder, stops = Path(config.ledger.folder), config.gate.stops
+        self._deeds = Deeds(folder, clock, self._tell)
         self._models = Models(
             config,
             self._loader,
@@ -83,11 +85,13 @@ class Service:
             lambda: self.lanes.inspection.beat_ns,
             clock,
         )
-        self._watch = WatchedLine(FrameQuality(config.quality, self._region), self._models.observe)
-        self._mode = LineMode()
-        self._desk = LineDesk(
-            Path(config.ledger.folder), self._mode, config.bypass, self._tell, clock
+        self._watch = WatchedLine(
+            FrameQuality(config.quality, self._region),
+            self._models.observe,
+            self._models.manifest_of,
         )
+        self._mode = LineMode()
+        self._desk = LineDesk(folder, self._mode, config.bypass, self._tell, clock, stops=stops)
         self._metrics = MetricsServer(
             config.metrics.port,
             lambda: self._reporter.recent_state(self._condition),
@@ -204,6 +208,7 @@ class Service:
             self._why_stopped = f"lane {dead[0]} died"
             return False
         self._desk.check()
+        self._camera_watch.look()
         stale = self._supervisor.stale()
         if not stale:
             self._notifier.alive(self._status())
@@ -217,6 +222,7 @@ class Service:
             gate=recorder.disk_fault or self.lanes.gate.state,
             camera="up" if self.lanes.capture.up else self.lanes.capture.fault.value,
             broker=self._publisher.fault if self._publisher else "",
+            camera_differs=self._camera_watch.differs,
             drift=self._watch.drift,
             trend=self._watch.trend,
             audit=self._deeds.head,
@@ -232,6 +238,9 @@ class Service:
     def _build_lanes(self, timing: Timing, boxes: Boxes) -> Lanes:
         config, clock = self._config, self._clock
         camera = open_camera(config.camera, config.belt, clock)
+        self._camera_watch = CameraWatch(
+            config.camera, camera, lambda: self._models.current, self._tell
+        )
         after = config.quality.frozen_after if config.camera.has_noise else 0
         watch = FrozenWatch(after, config.quality.frozen_levels)
         eye = onlooker(self._source, self._gate)
@@ -260,6 +269,7 @@ class Service:
             clock,
             self._mode,
             latches=config.gate.latches,
+            belt=belt_stop(config.gate, self._gate),
         )
         recorder, telemetry = self._build_recorder(boxes), self._build_telemetry()
         return Lanes(capture, inspection, gate, recorder, telemetry)
@@ -268,15 +278,8 @@ class Service:
         section = self._config.ledger
         quota_bytes = section.picture_quota_mb * 1_000_000
         pictures = PictureStore(Path(section.folder) / "pictures", quota_bytes)
-        return RecorderLane(
-            boxes.recorder,
-            boxes.committed.put,
-            self._ledger,
-            pictures,
-            self._watch,
-            section,
-            self._clock,
-        )
+        put, told = boxes.committed.put, boxes.recorder
+        return RecorderLane(told, put, self._ledger, pictures, self._watch, section, self._clock)
 
     def _build_telemetry(self) -> TelemetryLane:
         reporter = self._reporter

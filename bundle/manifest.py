@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bundle.camera_settings import CameraSettings
 from bundle.errors import ManifestError
-from bundle.needs import KEY, VERSION, check_needs, own_version
+from bundle.needs import KEY, SINCE, VERSION, check_needs, own_version
+from bundle.reference import LineReference
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 256 * 1024
@@ -110,7 +112,9 @@ class DataFacts(Part):
 class Manifest(Part):
     """Everything a device must know of a model before it may judge a part.
 
-    `needs_agent` is the oldest linewarden that may judge with it; None stands for any.
+    `needs_agent` is the oldest linewarden that may judge with it; None stands for any. `camera` is
+    how the camera was set for the training pictures; None where nobody said so. `reference` is how
+    good parts look, for drift; None where the line has to learn it.
     """
 
     schema_version: Literal[1] = 1
@@ -130,6 +134,8 @@ class Manifest(Part):
     data: DataFacts
     tools: dict[str, str]
     metrics: dict[str, float]
+    camera: CameraSettings | None = None
+    reference: LineReference | None = None
 
     @model_validator(mode="after")
     def _labels_agree(self) -> Manifest:
@@ -177,8 +183,9 @@ def parse_manifest(text: bytes) -> Manifest:
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the bytes of `manifest.json`; equal manifests give equal bytes."""
     data = manifest.model_dump(mode="json")
-    if data[KEY] is None:  # those who came before this key take no manifest that has it
-        del data[KEY]
+    for key in (KEY, *SINCE):
+        if data[key] is None:  # those who came before this key take no manifest that has it
+            del data[key]
     return (json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n").encode("ascii")
 
 

@@ -14,7 +14,7 @@ VERSION = r"^(0|[1-9][0-9]{0,4})(\.(0|[1-9][0-9]{0,4})){1,2}$"
 
 # Keys of the manifest that came after the first release, and the first linewarden to read each.
 # Whoever adds one adds a line here: bundles that use it then say which linewarden they need.
-SINCE: Mapping[str, str] = {}
+SINCE: Mapping[str, str] = {"camera": "0.1", "reference": "0.1"}
 
 
 def own_version() -> str:

@@ -125,7 +125,7 @@ def _nobody(signatures: Mapping[str, bytes], trust: Keyring) -> str:
         )
     return (
         f"the bundle is signed by {', '.join(signatures)}, which is not trusted here: "
-        "put the public key into the trust folder if you know whose it is"
+        "is the id the engineer's? Then `linewarden trust --add NAME.pub`; else don't use the file"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bundle.camera_settings import differences
 from bundle.manifest import InputSpec, Manifest
 from deploy.errors import FitError
 from deploy.findings import Findings
@@ -26,6 +27,15 @@ def check_fit(new: Manifest, line: LineConfig, judging: Manifest | None, *, forc
         return
     _check_labels(new, judging)
     _check_frames(spec, judging.input)
+
+
+def camera_notes(new: Manifest, line: LineConfig) -> list[str]:
+    """Return which settings of the camera are others than the model was trained with.
+
+    That is no refusal: it judges, only not such pictures as it was tested on.
+    """
+    found = differences(new.camera, line.settings)
+    return [f"camera.{each.told}: {each.remedy}, and restart the agent" for each in found]
 
 
 def check_time(findings: Findings, line: LineConfig) -> None:

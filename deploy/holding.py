@@ -45,6 +45,11 @@ def check_rights(folder: Path, *, writing: bool = True) -> None:
     except OSError:  # not there yet: whoever makes it says what is wrong
         return
     if not allowed:
+        if writing and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise DeployError(
+                f"the disk of {folder} takes nothing any more (it is read-only): a worn card turns "
+                "so; `linewarden doctor` says more, a restart may help once"
+            )
         what = "change" if writing else "read"
         raise DeployError(f"you may not {what} {folder}: type `sudo` before the command")
 

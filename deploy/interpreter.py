@@ -7,6 +7,7 @@ frames, so they cannot differ unseen.
 from __future__ import annotations
 
 import importlib
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -21,7 +22,8 @@ _LIBRARIES = (
     ("ai_edge_litert.interpreter", "ai-edge-litert", "LiteRT"),
     ("tflite_runtime.interpreter", "tflite-runtime", "tflite_runtime"),
 )
-_FOREIGN = "unresolved custom op"  # what compilers for other processors put into a model
+# What compilers for other processors put into a model.
+_FOREIGN = re.compile(r"unresolved custom op: ([\w.-]*\w)")
 # What the runtimes say of an operator, or a version of one, that came after them.
 _TOO_NEW = ("Didn't find op for builtin opcode", "Op builtin_code out of range", "schema version")
 
@@ -108,9 +110,9 @@ def _refusal(error: Exception, name: str) -> str:
             f"the model needs a newer interpreter than {name} ({text}): "
             "update linewarden, or export the model for this version"
         )
-    if _FOREIGN in text:
+    if foreign := _FOREIGN.search(text):
         return (
-            f"the model was made for another processor than this board's ({text}): "
+            f"the model was made for another processor than this board's ({foreign[1]}): "
             "ask for the bundle as `linewarden export` makes it"
         )
     return f"{name} refuses the model: {text}: is it made for linewarden? Export it again"

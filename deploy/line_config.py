@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bundle.camera_settings import LOCKABLE, Settings, Value
 from bundle.slots import DEFAULT_SLOTS
 from deploy.errors import LineConfigError
 from deploy.trust import DEFAULT_TRUST
@@ -28,8 +29,9 @@ class LineConfig:
     """What a new model is held against on this line.
 
     `budget_ms` is what a verdict may take once its frame is there. `camera` is the (width,
-    height) of the frames; None where the configuration does not say it. `fixed` is the bundle of
-    a line that has no slots. `found` is False where nothing is configured yet.
+    height) of the frames; None where the configuration does not say it. `settings` are those of a
+    camera that the agent sets itself. `fixed` is the bundle of a line that has no slots. `found`
+    is False where nothing is configured yet.
     """
 
     slots: Path = DEFAULT_SLOTS
@@ -38,6 +40,7 @@ class LineConfig:
     fixed: Path | None = None
     budget_ms: float | None = None
     camera: tuple[int, int] | None = None
+    settings: Settings = field(default_factory=dict)
     threads: int = 1
     probation_parts: int = 200
     probation_minutes: float = 10.0
@@ -85,6 +88,7 @@ def parse_line(data: Table, folder: Path) -> LineConfig:
         fixed=None if fixed is None else folder / _text(model, "model.bundle", ""),
         budget_ms=_budget_ms(_table(data, "timing")),
         camera=_camera(_table(data, "camera")),
+        settings=_settings(_table(data, "camera")),
         threads=round(_number(_table(data, "engine"), "engine.threads", 1)),
         probation_parts=round(_number(probation, "probation.parts", 200)),
         probation_minutes=_number(probation, "probation.minutes", 10.0),
@@ -109,6 +113,16 @@ def _camera(camera: Table) -> tuple[int, int] | None:
         return _SIM_SIZE
     size = [round(_number(camera, f"camera.{side}", 0)) for side in ("width", "height")]
     return (size[0], size[1]) if all(size) else None
+
+
+def _settings(camera: Table) -> Settings:
+    """Return what the agent locks of a camera; None stands for what is left to the camera."""
+    if camera.get("driver") != "v4l2":
+        return {}
+    found: dict[str, Value] = {"pixels": _text(camera, "camera.pixels", "mjpeg")}
+    for name in LOCKABLE:
+        found[name] = _number(camera, f"camera.{name}", 0) if name in camera else None
+    return found
 
 
 def _table(data: Table, name: str) -> Table:

@@ -70,7 +70,7 @@ def _table(report: Report) -> Table:
             Text(f"{name} judges" if held["judges"] else name, "bold" if held["judges"] else ""),
             Text(held["title"]),
             str(held["release"]),
-            Text("DAMAGED" if held["fault"] else word, "red" if held["fault"] else style),
+            Text("UNUSABLE" if held["fault"] else word, "red" if held["fault"] else style),
             Text(", ".join(each.partition(" ")[0] for each in held["signers"]) or "NOBODY"),
         )
     return table
@@ -116,13 +116,19 @@ def probation_line(probation: Report) -> str:
 
 def shadow_lines(shadow: Report) -> list[str]:
     """Return how the shadow differs from the model that judges."""
-    return [
+    lines = [
         f"shadow {shadow['title']}: {shadow['agree']} of {shadow['parts']} parts alike; "
         f"{shadow['only_new_rejects']} rejected by it alone, "
         f"{shadow['only_old_rejects']} by the other alone, "
         f"{shadow['rechecks_differ']} differ in RECHECK",
         f"pictures of the differences: {shadow['pictures']}",
     ]
+    if shadow["dropped"] or shadow["failed"]:
+        lines.append(
+            f"not compared: {shadow['dropped']} parts that came too fast for it, "
+            f"{shadow['failed']} that it could not judge"
+        )
+    return lines
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

@@ -49,6 +49,7 @@ class Card:
     latency: Latency | None
     data: str
     note: str
+    reference: str
 
 
 def write_card(card: Card) -> dict[str, bytes]:
@@ -83,7 +84,13 @@ def _page(card: Card) -> str:
         "<h2>Speed</h2>",
         _speed(card.latency),
         "<h2>Data and licence</h2>",
-        _table([("trained on", card.data), ("note", card.note or "none given")]),
+        _table(
+            [
+                ("trained on", card.data),
+                ("drift is held against", card.reference),
+                ("note", card.note or "none given"),
+            ]
+        ),
     ]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -174,7 +181,10 @@ def _way_cells(row: StepRow) -> Sequence[str]:
 
 
 def _model_rows(card: Card) -> list[tuple[str, str]]:
-    operators = ", ".join(f"{name} {count}" for name, count in card.quantized.operators.items())
+    operators, outside = (
+        ", ".join(f"{name} {count}" for name, count in counts.items())
+        for counts in (card.quantized.operators, card.quantized.outside)
+    )
     return [
         ("release", str(card.release)),
         ("architecture, recipe", f"{card.architecture}, {card.recipe}"),
@@ -185,6 +195,7 @@ def _model_rows(card: Card) -> list[tuple[str, str]]:
         ("multiply-accumulates", f"{card.macs / 1e6:.1f} million for one picture"),
         ("size", f"{card.int8_bytes:,} bytes; float {card.float_bytes:,} bytes"),
         ("operators, all int8", operators),
+        ("of these not run by XNNPACK", outside or "none"),
         ("calibration", card.calibration),
     ]
 

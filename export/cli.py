@@ -45,6 +45,10 @@ def export(
         Path | None, typer.Option(help="Pictures for golden frames, free to copy; else drawn.")
     ] = None,
     note: Annotated[str, typer.Option(help="Licence or purpose, for the card.")] = "",
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="The agent.toml of the line where the pictures were taken."),
+    ] = None,
     max_drop: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Points of accuracy int8 may lose.")
     ] = 0.1,
@@ -102,6 +106,7 @@ def export(
         max_latency_ms=max_latency,
         min_accuracy=None if min_accuracy is None else min_accuracy / 100.0,
         ladder=QUICK if quick else FULL,
+        camera=camera,
     )
     with closing(ConsoleSteps(Console())) as steps:
         exported = build_bundle(options, steps)

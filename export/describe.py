@@ -8,7 +8,7 @@ from importlib import metadata
 
 from pydantic import ValidationError
 
-from bundle.manifest import InputSpec, Manifest, OutputSpec, first_fault
+from bundle.manifest import Manifest, OutputSpec, first_fault
 from export.against import Way
 from export.card import Card
 from export.errors import ExportError
@@ -16,6 +16,7 @@ from export.folds import Folds
 from export.latency import Latency
 from export.operators import QuantizedFacts
 from export.parity import ParityReport
+from export.reference import reference_text
 from training.run_folder import RunCard
 
 _TOOLS = ("linewarden", "tensorflow", "keras", "ai-edge-litert", "opencv-python-headless", "numpy")
@@ -82,7 +83,7 @@ def describe_bundle(
         reject_at=manifest.thresholds.reject_at,
         recheck_at=manifest.thresholds.recheck_at,
         thresholds_chosen=manifest.thresholds.chosen,
-        input=_input_text(manifest.input),
+        input=_input_text(manifest),
         float_bytes=len(models.exact),
         int8_bytes=len(models.int8),
         quantized=models.facts,
@@ -94,6 +95,7 @@ def describe_bundle(
         latency=latency,
         data=f"{manifest.data.pictures} pictures, fingerprint {manifest.data.fingerprint}",
         note=manifest.data.note,
+        reference=reference_text(manifest.reference),
     )
 
 
@@ -130,7 +132,8 @@ def parity_metrics(parity: ParityReport, models: Models, folds: Folds | None) ->
     return metrics
 
 
-def _input_text(spec: InputSpec) -> str:
+def _input_text(manifest: Manifest) -> str:
+    spec, camera = manifest.input, manifest.camera
     region = spec.region
     cut = (
         "whole frame"
@@ -140,6 +143,7 @@ def _input_text(spec: InputSpec) -> str:
     return (
         f"{spec.width}x{spec.height}x{spec.channels} {spec.dtype}, {spec.colour}, from "
         f"{spec.frame_width}x{spec.frame_height} frames, {cut}"
+        + (f"; camera: {camera.told}" if camera is not None else "")
     )
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundle.archive import MODEL, write_archive
+from bundle.camera_settings import CameraSettings
 from bundle.golden import make_golden
 from bundle.manifest import Manifest
 from bundle.prepare import Pixels
 from export.against import Side, Way, describe_way
 from export.calibration import calibration_frames, choose_pictures
+from export.camera_file import read_camera
 from export.card import Card, write_card
 from export.convert import load_network, to_float_tflite
 from export.describe import Models, describe_bundle, draft_manifest, parity_metrics
@@ -26,6 +28,7 @@ from export.parity import DEFAULT_BOUND, HeldOut, ParityReport, check_parity, re
 from export.pictures import ExportPictures, sort_pictures
 from export.quantize import to_int8
 from export.quiet import begin_log, converter_output
+from export.reference import line_reference
 from export.runtime import FlatbufferModel
 from export.slim.climb import read_facts
 from export.slim.front import pick
@@ -50,6 +53,7 @@ class ExportOptions:
     `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
     `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
     `max_latency_ms` and `min_accuracy` choose among the pruned networks of the `ladder`.
+    `camera` is the agent.toml of the line on which the pictures were taken.
     """
 
     run: Path
@@ -70,6 +74,7 @@ class ExportOptions:
     max_latency_ms: float | None = None
     min_accuracy: float | None = None
     ladder: Ladder = FULL
+    camera: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class _Converted:
     draft: Manifest
     models: Models
     sets: list[HeldOut]
+    pictures: ExportPictures
 
 
 def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
@@ -98,6 +104,7 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     Nothing is written unless float and int8 agree within the bound, or `force` is set.
     """
     _check_options(options)
+    camera = _camera(options)
     folds = read_folds(options.folds) if options.folds else None
     chosen = options
     if options.recipe == PRUNED:
@@ -110,8 +117,12 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     )  # fmt: skip
     if not options.force:
         refuse_beyond(parity)
-    way = _describe_way(options, ours, steps) if options.recipe == PRUNED else None
-    return _write(options, ours, parity, folds, way, frames)
+    way = None
+    if options.recipe == PRUNED and options.ladder.compared:
+        way = _describe_way(options, ours, steps)
+    reference = line_reference(ours.pictures, ours.sets, ours.draft, steps)
+    ours = replace(ours, draft=ours.draft.model_copy(update={"reference": reference}))
+    return _write(options, ours, parity, folds, way, frames, camera)
 
 
 def _slim_run(options: ExportOptions, steps: Steps) -> Path:
@@ -168,7 +179,7 @@ def _convert_run(options: ExportOptions, steps: Steps) -> _Converted:
     draft = with_own_thresholds(
         draft, sets, folder.read_options(), options.escape_rate, options.max_escape_rate
     )
-    return _Converted(folder, card, draft, models, sets)
+    return _Converted(folder, card, draft, models, sets, pictures)
 
 
 def _check_options(options: ExportOptions) -> None:
@@ -178,6 +189,12 @@ def _check_options(options: ExportOptions) -> None:
         raise ExportError(f"a bundle's name ends in .lwb: --out {options.out.with_suffix('.lwb')}")
     if not options.out.parent.is_dir():
         raise ExportError(f"there is no folder {options.out.parent} to write the bundle to")
+
+
+def _camera(options: ExportOptions) -> CameraSettings | None:
+    if options.camera is None:
+        return None
+    return read_camera(options.camera, RunFolder(options.run).read_card().input)
 
 
 def _convert(folder: RunFolder, card: RunCard, pictures: ExportPictures, steps: Steps) -> Models:
@@ -211,12 +228,17 @@ def _write(
     folds: Folds | None,
     way: Way | None,
     frames: list[Pixels],
+    camera: CameraSettings | None,
 ) -> Exported:
     draft, models = ours.draft, ours.models
     # One step and a hair: two float32 values that are one step apart may differ by more.
     tolerance = models.facts.output_scale * 1.001
     manifest = draft.model_copy(
-        update={"golden_tolerance": tolerance, "metrics": parity_metrics(parity, models, folds)}
+        update={
+            "golden_tolerance": tolerance,
+            "metrics": parity_metrics(parity, models, folds),
+            "camera": camera,
+        }
     )
     latency = None
     if options.now_ns is not None:

@@ -42,12 +42,16 @@ class PictureSet:
 
 @dataclass(frozen=True, slots=True)
 class ExportPictures:
-    """The pictures of a data folder by what the run did with them."""
+    """The pictures of a data folder by what the run did with them.
+
+    `training_parts` are the parts of the training pictures; None where nobody knows them.
+    """
 
     root: Path
     training: tuple[Picture, ...]
     held_out: tuple[PictureSet, ...]
     unreadable: tuple[str, ...]
+    training_parts: tuple[int, ...] | None = None
 
 
 def sort_pictures(root: Path, lists: PictureLists, labels: Sequence[str]) -> ExportPictures:
@@ -101,7 +105,8 @@ def _sort_by_split(index: Index, lists: PictureLists) -> ExportPictures:
         if pictures:
             parts = tuple(part_of[one.sha256] for one in pictures)
             sets.append(PictureSet(name, remark, pictures, parts))
-    return ExportPictures(index.root, training, tuple(sets), index.unreadable)
+    learned = tuple(part_of[one.sha256] for one in training)
+    return ExportPictures(index.root, training, tuple(sets), index.unreadable, learned)
 
 
 def _check_found(root: Path, found: int, learned: int) -> None:

@@ -65,7 +65,13 @@ install -D -m 644 systemd/linewarden.tmpfiles.conf "$stage/usr/lib/tmpfiles.d/li
 install -D -m 644 -t "$stage/usr/lib/udev/rules.d" systemd/70-linewarden.rules
 install -D -m 644 -t "$share" deploy/agent.toml deploy/settle.sh
 install -D -m 644 -t "$share/drop-ins" systemd/drop-ins/*.conf
-install -D -m 644 -t "$doc" deploy/debian/copyright docs/install.md docs/technician.md
+install -D -m 644 -t "$doc" deploy/debian/copyright
+# What whoever stands at the board reads, and whatever that points at: no link leads out of the package.
+for name in cameras drift flashing gate-protocol gates install keys ledger technician technician-flashing topics; do
+    install -D -m 644 -t "$doc/docs" "docs/$name.md"
+done
+install -D -m 644 -t "$doc/docs/schemas" docs/schemas/*.json
+install -D -m 644 -t "$doc/examples/mosquitto" examples/mosquitto/*
 gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
 {
     printf 'linewarden (%s) stable; urgency=medium\n\n  * See CHANGELOG.md.gz beside.\n\n' "$version"

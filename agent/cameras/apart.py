@@ -19,11 +19,10 @@ from agent.cameras.apart_link import (
     unpack_opened,
 )
 from agent.cameras.pipe_child import Child
-from agent.cameras.v4l2_settings import Setting
 from agent.clock import Clock
 from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
-from agent.records import Frame
+from agent.records import Frame, Setting
 
 V4L2 = "agent.cameras.v4l2:V4l2Camera"
 _PATIENCE_S = 3.0  # what `open` waits for the first word: less than a lane may hang

@@ -13,8 +13,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.cameras.v4l2_settings import Setting
-from agent.records import Frame
+from agent.records import Frame, Setting
 
 SLOTS = 4  # one is written, one is read, two lie between
 LONGEST_PACKET = 8192

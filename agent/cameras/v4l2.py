@@ -8,11 +8,11 @@ import cv2
 
 from agent.cameras.pixels import Layout, Pixels, decode
 from agent.cameras.v4l2_device import Device, OpenCvDevice, OpenDevice
-from agent.cameras.v4l2_settings import Setting, apply_settings, first_refusal, read_back
+from agent.cameras.v4l2_settings import apply_settings, first_refusal, read_back
 from agent.clock import Clock
 from agent.config.camera import V4l2Camera as Section
 from agent.errors import CameraError
-from agent.records import Frame
+from agent.records import Frame, Setting
 
 _AT_ONCE_S = 0.001  # the shortest that OpenCV can wait
 _FIRST_FRAME_S = 3.0

@@ -9,27 +9,13 @@ import cv2
 
 from agent.cameras.v4l2_device import Device
 from agent.config.camera import V4l2Camera
+from agent.records import Setting
 
 _FOURCC = {"mjpeg": "MJPG", "yuyv": "YUYV", "gray": "GREY"}
 _MANUAL_EXPOSURE = 1.0  # V4L2_EXPOSURE_MANUAL
 _EXPOSURE_STEP_US = 100  # V4L2_CID_EXPOSURE_ABSOLUTE counts in these
 _TOLERANCE = 0.02  # drivers round exposure and gain to what the sensor has
 _RATE_TOLERANCE = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting as asked for and as read back, in the configuration's units.
-
-    `need` says what a difference costs: the "frame" would be another one, the "picture" would
-    look otherwise, or it is only worth a "note".
-    """
-
-    name: str
-    wanted: str
-    given: str
-    kept: bool
-    need: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +26,7 @@ class _Wish:
     need: str = "picture"
     unit: float = 1.0  # one step of the device in the configuration's unit
     tolerance: float = 0.0
+    locks: str = ""
 
 
 def apply_settings(device: Device, section: V4l2Camera) -> None:
@@ -89,25 +76,28 @@ def _locked_wishes(section: V4l2Camera) -> list[_Wish]:
     wishes: list[_Wish] = []
     if section.exposure_us is not None:
         steps = max(1, round(section.exposure_us / step))
-        wishes.append(_Wish("automatic exposure off", auto, _MANUAL_EXPOSURE))
+        wishes.append(_automatic_off("exposure", auto, _MANUAL_EXPOSURE, "exposure_us"))
         wishes.append(_Wish("exposure_us", exposure, steps, "picture", step, tolerance))
     if section.gain is not None:
         wishes.append(_Wish("gain", cv2.CAP_PROP_GAIN, section.gain, tolerance=tolerance))
     if section.white_balance_k is not None:
         kelvin = section.white_balance_k
-        wishes.append(_Wish("automatic white balance off", cv2.CAP_PROP_AUTO_WB, 0.0))
+        wishes.append(_automatic_off("white balance", cv2.CAP_PROP_AUTO_WB, 0.0, "white_balance_k"))
         wishes.append(_Wish("white_balance_k", cv2.CAP_PROP_WB_TEMPERATURE, kelvin))
     if section.focus is not None:
-        wishes.append(_Wish("automatic focus off", cv2.CAP_PROP_AUTOFOCUS, 0.0))
+        wishes.append(_automatic_off("focus", cv2.CAP_PROP_AUTOFOCUS, 0.0, "focus"))
         wishes.append(_Wish("focus", cv2.CAP_PROP_FOCUS, section.focus))
     return wishes
 
 
+def _automatic_off(what: str, prop: int, off: float, locks: str) -> _Wish:
+    return _Wish(f"automatic {what} off", prop, off, locks=locks)
+
+
 def _compare(wish: _Wish, given: float) -> Setting:
     kept = abs(given - wish.value) <= wish.tolerance * abs(wish.value)
-    return Setting(
-        wish.name, _shown(wish, wish.value), _shown(wish, given), kept=kept, need=wish.need
-    )
+    wanted, has = _shown(wish, wish.value), _shown(wish, given)
+    return Setting(wish.name, wanted, has, kept=kept, need=wish.need, locks=wish.locks)
 
 
 def _shown(wish: _Wish, value: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.config.document import Config
-    from agent.ports import Camera
     from agent.quality.frames import FrameQuality
-    from agent.records import Frame
+    from agent.records import Frame, Setting
+    from bundle.camera_settings import CameraSettings
     from bundle.manifest import InputSpec
 
 DEFAULT_CONFIG = Path("/etc/linewarden/agent.toml")
@@ -38,22 +38,13 @@ camera = typer.Typer(
 )
 
 
-@runtime_checkable
-class HasSettings(Protocol):
-    """A camera that reads its settings back."""
-
-    @property
-    def settings(self) -> tuple[Any, ...]:
-        """Return the settings as asked for and as read back."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the configuration says of the pictures: region and thresholds."""
+    """What configuration and bundle say of the pictures: thresholds, region, camera's settings."""
 
     quality: FrameQuality
     spec: InputSpec | None
+    trained: CameraSettings | None
     complaint: str
 
 
@@ -86,6 +77,7 @@ def show(
     frame, settings = _one_frame(checked, skip, patience)
     _write_still(out, frame.pixels, None if clean else look.spec)
     facts = _facts(frame, look, settings, out)
+    facts["differs"] = _differing(checked, look, settings)
     typer.echo(json.dumps(facts, indent=1) if as_json else _told(facts))
     if facts["fault"] or facts["size_fault"]:
         raise typer.Exit(1)
@@ -170,22 +162,24 @@ def _look(config: Config) -> Look:
     from bundle.archive import open_archive
     from bundle.errors import BundleError
 
-    spec, complaint = None, ""
+    spec, trained, complaint = None, None, ""
     try:
         path = wanted_bundle(config.model)
-        spec = open_archive(path).manifest.input if path else None
+        if path is not None:
+            manifest = open_archive(path).manifest
+            spec, trained = manifest.input, manifest.camera
     except BundleError as error:
         complaint = f"no region is drawn: {error}"
     region = spec.region if spec else None
     window = (region.x, region.y, region.width, region.height) if region else None
     quality = FrameQuality(config.quality, window, read_reference(config.quality))
-    return Look(quality, spec, complaint)
+    return Look(quality, spec, trained, complaint)
 
 
-def _one_frame(config: Config, skip: int, patience_s: float) -> tuple[Frame, list[dict[str, Any]]]:
+def _one_frame(config: Config, skip: int, patience_s: float) -> tuple[Frame, list[Setting]]:
     from agent.errors import CameraError
 
-    settings: list[dict[str, Any]] = []
+    settings: list[Setting] = []
     for count, frame in enumerate(_frames(config, patience_s, settings)):
         if count >= skip:
             return frame, settings
@@ -196,19 +190,20 @@ def _one_frame(config: Config, skip: int, patience_s: float) -> tuple[Frame, lis
 
 
 def _frames(
-    config: Config, seconds: float | None, settings: list[dict[str, Any]] | None = None
+    config: Config, seconds: float | None, settings: list[Setting] | None = None
 ) -> Iterator[Frame]:
     """Open the camera and yield its frames until the time is over or Ctrl-C is pressed."""
     from agent.clock import SystemClock
     from agent.drivers import open_camera
+    from agent.ports import HasSettings
 
     clock = SystemClock()
     opened = open_camera(config.camera, config.belt, clock)
     end_ns = None if seconds is None else clock.now_ns() + round(seconds * 1e9)
     try:
         opened.open()
-        if settings is not None:
-            settings += _settings(opened)
+        if settings is not None and isinstance(opened, HasSettings):
+            settings += opened.settings
         while end_ns is None or clock.now_ns() < end_ns:
             frame = opened.read(READ_S)
             if frame is not None:
@@ -219,11 +214,15 @@ def _frames(
         opened.close()
 
 
-def _settings(opened: Camera) -> list[dict[str, Any]]:
-    return [asdict(each) for each in opened.settings] if isinstance(opened, HasSettings) else []
+def _differing(config: Config, look: Look, settings: list[Setting]) -> list[str]:
+    """Return which settings are others than those of the pictures that the model learned from."""
+    from agent.camera_settings import as_read_back
+    from bundle.camera_settings import differences
+
+    return [each.told for each in differences(look.trained, as_read_back(config.camera, settings))]
 
 
-def _facts(frame: Frame, look: Look, settings: list[dict[str, Any]], out: Path) -> dict[str, Any]:
+def _facts(frame: Frame, look: Look, settings: list[Setting], out: Path) -> dict[str, Any]:
     height, width = frame.pixels.shape[:2]
     spec, size_fault = look.spec, ""
     if spec and (spec.frame_width, spec.frame_height) != (width, height):
@@ -241,7 +240,7 @@ def _facts(frame: Frame, look: Look, settings: list[dict[str, Any]], out: Path) 
         "size_fault": size_fault,
         "region": spec.region.model_dump() if spec and spec.region else None,
         "note": look.complaint,
-        "settings": settings,
+        "settings": [asdict(each) for each in settings],
     }
 
 
@@ -267,6 +266,7 @@ def _told(facts: dict[str, Any]) -> str:
         kept = "" if each["kept"] else f"   NOT TAKEN, asked for {each['wanted']}"
         lines.append(f"{each['name']:<11} {each['given']}{kept}")
     lines.append(f"frame       {SENTENCES[facts['fault']]}")
+    lines += [f"camera      {each}" for each in facts["differs"]]
     return "\n".join(lines + [facts[key] for key in ("size_fault", "note") if facts[key]])
 
 

@@ -13,7 +13,7 @@ from agent.config.bypass import Bypass
 from agent.config.camera import CameraSection, ReplayCamera, frame_size
 from agent.config.encoder import with_shortest_times
 from agent.config.faults import first_fault
-from agent.config.gate import ControllerGate, GateSection, RelaySection, SimGate
+from agent.config.gate import ControllerGate, GateSection, RelaySection, SimGate, refuse_stop
 from agent.config.metrics import Metrics
 from agent.config.model import Model, Probation
 from agent.config.options import drivers_by_key, list_options
@@ -163,7 +163,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _timed(cls, data: Any) -> Any:
-        return with_shortest_times(data, Timing().model_dump())
+        return with_shortest_times(refuse_stop(data), Timing().model_dump())
 
     @property
     def by_place(self) -> bool:

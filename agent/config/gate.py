@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.config.base import PathText, Section
 from agent.config.encoder import EncodedGate
@@ -24,14 +24,36 @@ class VerifiedGate(Section):
     second_eye_guard_ms: float = Field(
         50.0, gt=0, le=10_000, description="A part may be so early or late there."
     )
-    on_disagreement: Literal["tell", "latch"] = Field(
-        "tell", description="Only say so, or divert everything until a person resumes."
+    on_disagreement: Literal["tell", "latch", "stop"] = Field(
+        "tell",
+        description="Only say so, divert everything until a person resumes, or stop the belt as "
+        "well.",
     )
+    stop_unheard: bool = Field(
+        False,
+        description="With stop: the belt also stands while the controller hears nothing of us.",
+    )
+
+    @model_validator(mode="after")
+    def _sees(self) -> VerifiedGate:
+        if self.stops and self.second_eye == "none":
+            raise ValueError(
+                'on_disagreement "stop" needs second_eye: without one nobody sees where the parts '
+                "went, and the belt would never be stopped"
+            )
+        if self.stop_unheard and not self.stops:
+            raise ValueError('stop_unheard needs on_disagreement "stop": nothing else stops a belt')
+        return self
 
     @property
     def latches(self) -> bool:
         """Whether a disagreement stops all passing."""
-        return self.on_disagreement == "latch"
+        return self.on_disagreement != "tell"
+
+    @property
+    def stops(self) -> bool:
+        """Whether a disagreement stops the belt, and the controller must be able to."""
+        return self.on_disagreement == "stop"
 
     def clash(self, *, min_pitch_ms: float, guard_ms: float) -> str:
         """Return why the second photo-eye cannot tell the parts apart; empty when it can."""
@@ -99,6 +121,11 @@ class RelaySection(Section):
     @property
     def latches(self) -> bool:
         """Whether a disagreement stops all passing: no relay has a second photo-eye."""
+        return False
+
+    @property
+    def stops(self) -> bool:
+        """Whether a disagreement stops the belt: no relay has an output for that."""
         return False
 
     @property
@@ -210,6 +237,19 @@ class LineGate(RelaySection):
     toggle_ms: float = Field(
         5.0, ge=1, le=100, description="The line changes so often while a part may pass."
     )
+
+
+def refuse_stop(data: Any) -> Any:
+    """Return raw configuration unless a relay is to stop the belt. Raises ValueError."""
+    gate = data.get("gate") if isinstance(data, dict) else None
+    if isinstance(gate, dict) and gate.get("on_disagreement") == "stop":
+        driver = gate.get("driver")
+        if driver in {"modbus", "lcus", "line"}:
+            raise ValueError(
+                f'gate.on_disagreement "stop" needs gate.driver controller: {driver} has no second '
+                "photo-eye and no output that could stop the belt"
+            )
+    return data
 
 
 RelayGate = ModbusGate | LcusGate | LineGate

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from agent.doctor.finding import Finding
 
 DEFAULT_CONFIG = Path("/etc/linewarden/agent.toml")
-_STYLES = {"ok": "green", "warning": "yellow", "fault": "bold red"}
+_STYLES = {"ok": "green", "note": "cyan", "warning": "yellow", "fault": "bold red"}
 
 
 def doctor(

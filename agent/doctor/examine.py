@@ -9,7 +9,7 @@ from agent.config.document import Config, read_config
 from agent.doctor.broker_check import check_broker
 from agent.doctor.device_checks import check_camera, check_gate
 from agent.doctor.disk_checks import check_disk
-from agent.doctor.finding import Finding, fault, ok
+from agent.doctor.finding import Finding, fault, note, ok
 from agent.doctor.model_checks import check_model
 from agent.doctor.system_checks import ask_systemd, check_clock, check_groups, check_service
 from agent.errors import ConfigError
@@ -58,6 +58,7 @@ def _configuration(path: Path, config: Config, clock: Clock) -> list[Finding]:
     found = [fault("configuration", each, following) for each in faults]
     if not found:
         found = [ok("configuration", f"{path}: fine")]
+    found += [note("configuration", each) for each in said.notes]
     if said.unproven:
         found.append(fault("model", said.unproven, "`linewarden flash FILE`"))
     return found

@@ -7,9 +7,10 @@ from enum import Enum
 
 
 class Level(str, Enum):
-    """How it is. A fault keeps the line from judging; a warning may, later."""
+    """How it is. A fault keeps the line from judging; a warning may, later; a note is neither."""
 
     OK = "ok"
+    NOTE = "note"
     WARNING = "warning"
     FAULT = "fault"
 
@@ -27,6 +28,11 @@ class Finding:
 def ok(subject: str, text: str) -> Finding:
     """Return a finding that all is well."""
     return Finding(subject, Level.OK, text)
+
+
+def note(subject: str, text: str) -> Finding:
+    """Return what is good to know, and asks for nothing at once."""
+    return Finding(subject, Level.NOTE, text)
 
 
 def warning(subject: str, text: str, following: str) -> Finding:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.camera_settings import configured
 from agent.config.camera import frame_size
 from agent.config.document import Config
 from agent.doctor.finding import Finding, fault, ok, warning
 from bundle.archive import Archive, open_archive
+from bundle.camera_settings import differences
 from bundle.errors import BundleError
 from bundle.judging import read_judging
 from bundle.signature import Keyring, read_keyring
@@ -33,7 +35,7 @@ def check_model(config: Config, *, running: bool) -> list[Finding]:
         return [*found, fault("model", str(error), _FLASH)]
     if archive is None:
         return [*found, fault("model", "none yet: every part is rejected", _FLASH)]
-    found.append(_fit(config, archive))
+    found += [_fit(config, archive), *_camera(config, archive)]
     if running and config.model.slots:
         found.append(_judged(Path(config.model.slots)))
     return found
@@ -79,6 +81,12 @@ def _fit(config: Config, archive: Archive) -> Finding:
         return fault("model", text, "set camera.width and camera.height, or flash another one")
     signed = "signed" if archive.signers else "signature not checked"
     return ok("model", f"{archive.title}, release {archive.manifest.release}, whole, {signed}")
+
+
+def _camera(config: Config, archive: Archive) -> list[Finding]:
+    """Say which settings are others than those of the pictures that the model learned from."""
+    found = differences(archive.manifest.camera, configured(config.camera))
+    return [warning("camera settings", f"camera.{each.told}", each.remedy) for each in found]
 
 
 def _judged(folder: Path) -> Finding:

@@ -10,6 +10,7 @@ from typing import Literal
 from agent.drift.measures import (
     Bins,
     Cusum,
+    allowance_of,
     bin_scores,
     index_noise,
     make_bins,
@@ -52,21 +53,24 @@ class FigureStatus:
 
 @dataclass(frozen=True, slots=True)
 class DriftStatus:
-    """All figures at one moment."""
+    """All figures at one moment; one that the bundle has a reference of stands twice."""
 
     figures: tuple[FigureStatus, ...]
 
     @property
     def drifting(self) -> tuple[str, ...]:
-        """Return the names of the figures that no longer look like their reference."""
-        return tuple(one.name for one in self.figures if one.drifting)
+        """Return the names of the figures that no longer look like a reference of theirs."""
+        return tuple(dict.fromkeys(one.name for one in self.figures if one.drifting))
 
 
 class Drift:
     """Watches the figures of the parts; one lane calls `observe`, anybody `status`.
 
-    Memory is bounded and taken at the beginning: one byte per figure and part of the window, and
-    while the first parts are the reference, eight per part.
+    Each is held against the line's own first parts, which finds small changes, and against the
+    bundle's reference, where there is one: that finds what was wrong from the first part on.
+
+    Memory is bounded and taken at the beginning: one byte per figure, reference and part of the
+    window, and while the first parts are gathered, eight per part.
     """
 
     def __init__(
@@ -79,8 +83,9 @@ class Drift:
         known = reference or Reference()
         bins = (known.score, known.brightness, known.sharpness)
         self._watches = [
-            _Watch(name, one, window_parts, learn_parts)
+            _Watch(name, each, window_parts, learn_parts)
             for name, one in zip(FIGURES, bins, strict=True)
+            for each in ((one, None) if one else (None,))
         ]
         self._observed = 0
         self._status = self._now()
@@ -98,7 +103,9 @@ class Drift:
         A figure that a part does not have is left out.
         """
         events = []
-        for watch, value in zip(self._watches, (score, brightness, sharpness), strict=True):
+        values = {"score": score, "brightness": brightness, "sharpness": sharpness}
+        for watch in self._watches:
+            value = values[watch.name]
             # A NaN lies in no bin.
             if value is not None and math.isfinite(value):
                 told = watch.observe(value)
@@ -117,10 +124,10 @@ class Drift:
 
 
 class _Watch:
-    """One figure: first its reference, unless it is known, then every part against that."""
+    """One figure against one reference: that of the bundle, or the first parts once they came."""
 
     def __init__(self, name: str, bins: Bins | None, window_parts: int, learn_parts: int) -> None:
-        self._name = name
+        self.name = name
         self._source: Source = "bundle" if bins else "learning"
         self._learned = array("d", bytes(8 * (0 if bins else learn_parts)))
         self._seen = 0
@@ -140,10 +147,10 @@ class _Watch:
 
     def status(self) -> FigureStatus:
         if self._source == "learning":
-            return FigureStatus(self._name, self._source, None, None, drifting=False)
+            return FigureStatus(self.name, self._source, None, None, drifting=False)
         cusum = round(self._cusum.value, 2)
         index = None if self._index is None else round(self._index, 4)
-        return FigureStatus(self._name, self._source, index, cusum, self._drifting)
+        return FigureStatus(self.name, self._source, index, cusum, self._drifting)
 
     def _learn(self, value: float) -> None:
         self._learned[self._seen] = value
@@ -159,7 +166,8 @@ class _Watch:
         self._expected = bins.expected()
         self._scores = bin_scores(self._expected)
         self._counts = [0] * len(bins.shares)
-        self._cusum = Cusum()
+        known = self._source == "bundle"
+        self._cusum = Cusum(allowance_of(bins.parts) if known else Cusum.ALLOWANCE)
         noise = index_noise(len(bins.shares), bins.parts, len(self._window))
         self._begin_index = max(BEGIN_INDEX, noise)
         self._seen = 0
@@ -181,17 +189,17 @@ class _Watch:
         index, cusum = self._index or 0.0, abs(self._cusum.value)
         if not self._drifting and (index >= self._begin_index or cusum >= Cusum.LIMIT):
             self._drifting = True
-            return KINDS[self._name], self._text()
+            return KINDS[self.name], self._text()
         calm = index <= END_SHARE * self._begin_index and cusum <= Cusum.OVER
         if self._drifting and full and calm:
             self._drifting = False
-            return f"{KINDS[self._name]}_over", f"{self._name} looks like {self._likeness()} again"
+            return f"{KINDS[self.name]}_over", f"{self.name} looks like {self._likeness()} again"
         return None
 
     def _text(self) -> str:
         size = "PSI not known yet" if self._index is None else f"PSI {self._index:.2f}"
         return (
-            f"{self._name} no longer looks like {self._likeness()}: it is {self._direction()} "
+            f"{self.name} no longer looks like {self._likeness()}: it is {self._direction()} "
             f"({size}, CUSUM {self._cusum.value:+.0f}); look at light, lens, camera and parts"
         )
 

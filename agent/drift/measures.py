@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from agent.errors import ModelError
+from bundle.reference import MOST_BINS, FigureReference, cut
 
-INNER_BINS = 10
-MOST_BINS = 64
 MOST_SCORE = 3.0  # one odd part must not be worth many
 
 
@@ -26,6 +25,11 @@ class Bins:
     edges: tuple[float, ...]
     shares: tuple[float, ...]
     parts: int
+
+    @classmethod
+    def known(cls, figure: FigureReference | None) -> Bins | None:
+        """Return the bins that a bundle has for a figure, if it has any."""
+        return None if figure is None else cls(figure.edges, figure.shares, figure.parts)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a distribution. Raises ModelError."""
@@ -43,8 +47,9 @@ class Bins:
 
     def expected(self) -> tuple[float, ...]:
         """Return the shares with half a part more in each bin: what was never seen is not never."""
-        whole = self.parts + 0.5 * len(self.shares)
-        return tuple((share * self.parts + 0.5) / whole for share in self.shares)
+        counts = [share * self.parts + 0.5 for share in self.shares]
+        whole = sum(counts)  # shares may add up to 1 but for a hair
+        return tuple(count / whole for count in counts)
 
 
 def make_bins(values: Sequence[float]) -> Bins:
@@ -52,15 +57,7 @@ def make_bins(values: Sequence[float]) -> Bins:
 
     A value that is frequent, as a score of zero, makes one large bin.
     """
-    ordered = sorted(values)
-    count = len(ordered)
-    inner = {ordered[count * step // INNER_BINS] for step in range(1, INNER_BINS)}
-    # What is below the smallest or above the greatest value was never seen.
-    edges = tuple(sorted(inner | {ordered[0], math.nextafter(ordered[-1], math.inf)}))
-    counts = [0] * (len(edges) + 1)
-    for value in ordered:
-        counts[bisect_right(edges, value)] += 1
-    return Bins(edges, tuple(one / count for one in counts), count)
+    return Bins(*cut(values, [1.0] * len(values)), len(values))
 
 
 def stability_index(expected: Sequence[float], counts: Sequence[int]) -> float:
@@ -102,6 +99,15 @@ def bin_scores(expected: Sequence[float]) -> tuple[float, ...]:
     return tuple(max(-MOST_SCORE, min(MOST_SCORE, (z - mean) / spread)) for z in raw)
 
 
+def allowance_of(parts: int) -> float:
+    """Return the allowance for a CUSUM against a reference of so many parts.
+
+    So many parts know their mean to 1/sqrt(parts) standard deviations. Another lot, just as good,
+    lies off by some of that; three times that is no drift yet.
+    """
+    return Cusum.ALLOWANCE + 3 / math.sqrt(parts)
+
+
 class Cusum:
     """Page's cumulative sum (1954), both sides: finds a small shift that lasts.
 
@@ -114,14 +120,15 @@ class Cusum:
     OVER = 5.0
     MOST = 30.0  # bounded, so that it comes back once the line does
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: float = ALLOWANCE) -> None:
+        self._allowance = allowance
         self.up = 0.0
         self.down = 0.0
 
     def add(self, score: float) -> None:
         """Add one part's score."""
-        self.up = min(self.MOST, max(0.0, self.up + score - self.ALLOWANCE))
-        self.down = min(self.MOST, max(0.0, self.down - score - self.ALLOWANCE))
+        self.up = min(self.MOST, max(0.0, self.up + score - self._allowance))
+        self.down = min(self.MOST, max(0.0, self.down - score - self._allowance))
 
     @property
     def value(self) -> float:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from agent.drift.detector import Drift, DriftStatus
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.drift.detector import Drift, DriftStatus, Reference
+from agent.drift.measures import Bins
 from agent.drift.trend import Trend, TrendStatus
 from agent.quality.frames import FrameQuality
 from agent.records import Event, Judged, ToRecorder
+from bundle.light import is_gray
+from bundle.manifest import Manifest
+
+Pixels = NDArray[np.uint8]
+# Finds the manifest of the model with this title; None where it judges no more.
+ManifestOf = Callable[[str], Manifest | None]
+
+
+def _no_manifest(title: str) -> Manifest | None:  # noqa: ARG001 - it is that of any model
+    return None
 
 
 class LineWatch:
@@ -15,12 +29,15 @@ class LineWatch:
 
     One lane calls `observe`, anybody asks `drift` and `trend`. `quality` is this watch's own.
     Every score counts. Sharpness costs more than the inspection lane could spare, so pictures are
-    measured behind the commit, the newest of each: on a quiet line that is every one.
+    measured behind the commit, the newest of each: on a quiet line that is every one. The model's
+    bundle says how its training pictures looked, and in which region sharpness is measured.
     """
 
-    def __init__(self, quality: FrameQuality) -> None:
+    def __init__(self, quality: FrameQuality, manifest_of: ManifestOf = _no_manifest) -> None:
         self._quality = quality
-        self._begin("")
+        self._manifest_of = manifest_of
+        self._model = ""
+        self._drift, self._trend = Drift(), Trend()
 
     @property
     def drift(self) -> DriftStatus:
@@ -45,8 +62,8 @@ class LineWatch:
 
     def _take(self, judged: Judged, at_ns: int, *, measured: bool) -> tuple[Event, ...]:
         verdict = judged.verdict
-        if verdict.model != self._model:
-            self._begin(verdict.model)
+        if verdict.model != self._model and judged.pixels is not None:
+            self._begin(verdict.model, judged.pixels)
         brightness, sharpness = self._measure(judged) if measured else (None, None)
         drifted = self._drift.observe(
             at_ns, score=verdict.score, brightness=brightness, sharpness=sharpness
@@ -60,10 +77,26 @@ class LineWatch:
         figures = self._quality.measure(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
         return figures.mean, figures.sharpness
 
-    def _begin(self, model: str) -> None:
+    def _begin(self, model: str, pixels: Pixels) -> None:
         """Begin anew: another model gives other scores and rejects other parts."""
         self._model = model
-        self._drift, self._trend = Drift(), Trend()
+        manifest = self._manifest_of(model)
+        if manifest is not None:
+            region = manifest.input.region
+            window = (region.x, region.y, region.width, region.height) if region else None
+            self._quality.look_at(window)
+        self._drift, self._trend = Drift(_reference(manifest, pixels)), Trend()
+
+
+def _reference(manifest: Manifest | None, pixels: Pixels) -> Reference | None:
+    """Return how the training data looked. A model judges frames of their size only."""
+    known = manifest.reference if manifest is not None else None
+    if known is None:
+        return None
+    score = Bins.known(known.score)
+    if is_gray(pixels) != known.gray:  # of colour another figure is measured than of gray
+        return Reference(score)
+    return Reference(score, Bins.known(known.brightness), Bins.known(known.sharpness))
 
 
 def _was_seen(judged: Judged) -> bool:

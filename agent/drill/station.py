@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.clock import Clock
 from agent.config.document import Config
 from agent.drill.hand import HandTrigger
-from agent.drivers import open_gate
+from agent.drivers import belt_stop, open_gate
+from agent.line.files import is_latched
 from agent.ports import Gate
 from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
 
@@ -62,12 +64,16 @@ class Station:
         self._late = late
         self.hand = HandTrigger()
         self.gate: Gate = open_gate(config.gate, config.timing, config.belt, clock, self.hand)
+        self._stop = belt_stop(config.gate, self.gate)
+        self._folder = Path(config.ledger.folder)
         self.seen = Seen()
         self.taken: list[_Key] = []  # the permissions that the gate has taken
         self._held: list[tuple[int, PassOrder]] = []
 
     def open(self) -> None:
-        """Open the gate. Raises GateError."""
+        """Open the gate; the belt may run unless the line is latched. Raises GateError."""
+        if self._stop is not None:
+            self._stop.let_run(may_run=not is_latched(self._folder))
         self.gate.open()
 
     def close(self) -> None:

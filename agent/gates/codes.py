@@ -26,6 +26,15 @@ class ConfigStatus(IntEnum):
     BUSY = 1  # parts are in flight that could still be passed
     IMPOSSIBLE = 2  # windows would overlap, or more parts in flight than it can hold
     NO_ENCODER = 3  # none is connected, or for TICKS none that tells the direction
+    NO_RUN_OUTPUT = 4  # nothing that could stop the belt is connected
+
+
+class RunPermit(IntEnum):
+    """Whether the belt may run; version 3 of the protocol."""
+
+    OFF = 0
+    ON = 1  # whatever becomes of the host
+    WHILE_HEARD = 2  # only while the heartbeat lives
 
 
 class OutcomeKind(IntEnum):

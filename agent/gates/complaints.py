@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.gates.codes import ConfigStatus, Faults, Refusal
-from agent.gates.messages import PLAIN_VERSION, Refused
+from agent.gates.messages import BELT_VERSION, PLAIN_VERSION, VERSION, Refused
 from agent.records import GateNotice
 
 _REFUSALS_EVERY_NS = 1_000_000_000
@@ -53,15 +53,23 @@ _REASONS = {
 }
 
 
+# What a firmware is too old for, by the version that the line needs, and what not to ask of it.
+_TOO_OLD = {
+    BELT_VERSION: ("work with an encoder", "take the ticks out of [gate]"),
+    VERSION: ("stop the belt", 'set gate.on_disagreement to "latch"'),
+}
+
+
 def silence(version: int, spoken: int, *, echo: bool, refused: int) -> str:
     """Say why no controller has answered, from what was heard instead.
 
     `version` is what the controller answers, `spoken` what this line needs.
     """
-    if version == PLAIN_VERSION < spoken:
+    if PLAIN_VERSION <= version < spoken:
+        task, instead = _TOO_OLD[spoken]
         return (
-            "the gate controller's firmware is too old to work with an encoder: flash the "
-            "controller's firmware, or take the ticks out of [gate]"
+            f"the gate controller's firmware is too old to {task}: flash the controller's "
+            f"firmware, or {instead}"
         )
     if version != spoken:
         return (
@@ -84,6 +92,12 @@ def refusal(status: ConfigStatus) -> str:
         return (
             "the gate controller has no encoder, and delay_ticks needs one with both channels: "
             "wire it, name ENCODER_A_PIN and ENCODER_B_PIN in the firmware's settings.py"
+        )
+    if status is ConfigStatus.NO_RUN_OUTPUT:
+        return (
+            "the gate controller has no output that could stop the belt, and "
+            'gate.on_disagreement = "stop" needs one: wire it and name RUN_PIN in the firmware\'s '
+            'settings.py, or be content with "latch"'
         )
     if status is ConfigStatus.IMPOSSIBLE:
         return (

@@ -9,11 +9,17 @@ from typing import ClassVar
 from agent.gates.codes import BeltMode, ConfigStatus, Wiring
 from agent.gates.message import Message
 
+# What a line without encoder needs, and speaks: older controllers know no other.
+PLAIN_VERSION = 1
+BELT_VERSION = 2
+# The belt's run permit, on a line where a disagreement stops the belt.
+VERSION = 3
 # A belt may go back so much, as a share of the guard, before all parts in flight are barred.
 BACK_SHARE = 4
 # The speed is measured over a tenth of a second: its bounds must be whole ticks apart.
 MEASURE_US = 100_000
 _LEAST_TICKS = 2
+_STOPS = b"\1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class Belt:
 class Config(Message):
     """When a part meets the gate and how far from it the next one must be.
 
-    With a belt in TICKS the times are the shortest ones, those of the fastest belt.
+    With a belt in TICKS the times are the shortest ones, those of the fastest belt. Where it
+    `stops` the belt, the controller must have an output for that.
     """
 
     delay_us: int
@@ -78,23 +85,36 @@ class Config(Message):
     max_in_flight: int
     wiring: Wiring = Wiring.ENERGISE_TO_PASS
     belt: Belt | None = None
+    stops: bool = False
     TYPE: ClassVar[int] = 2
     ACKED: ClassVar[bool] = True
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IIIIHB")
 
     def payload(self) -> bytes:
-        """Return the message's own bytes; those of the belt follow where there is one."""
+        """Return the message's own bytes; what a line does not have takes none."""
         times = (self.delay_us, self.guard_us, self.min_pitch_us, self.debounce_us)
         plain = self.LAYOUT.pack(*times, self.max_in_flight, self.wiring)
-        return plain if self.belt is None else plain + self.belt.payload()
+        belt = b"" if self.belt is None else self.belt.payload()
+        return plain + belt + (_STOPS if self.stops else b"")
 
     @classmethod
     def parse(cls, payload: bytes) -> Config:
         """Return the message in `payload`. Raises struct.error or ValueError."""
         plain, rest = payload[: cls.LAYOUT.size], payload[cls.LAYOUT.size :]
         delay, guard, pitch, debounce, limit, wiring = cls.LAYOUT.unpack(plain)
+        stops = len(rest) in (len(_STOPS), Belt.LAYOUT.size + len(_STOPS))
+        if stops and not rest.endswith(_STOPS):
+            raise ValueError("a line that does not stop the belt does not say so")
+        rest = rest.removesuffix(_STOPS) if stops else rest
         belt = Belt.parse(rest) if rest else None
-        return cls(delay, guard, pitch, debounce, limit, Wiring(wiring), belt)
+        return cls(delay, guard, pitch, debounce, limit, Wiring(wiring), belt, stops)
+
+    @property
+    def version(self) -> int:
+        """Return the version of the protocol that this line needs, the least that has it all."""
+        if self.stops:
+            return VERSION
+        return PLAIN_VERSION if self.belt is None else BELT_VERSION
 
     @property
     def by_place(self) -> bool:

@@ -11,6 +11,8 @@ from agent.clock import Clock
 from agent.config import gate as config_gate
 from agent.config.document import Timing
 from agent.errors import GateError
+from agent.gates.belt_run import BeltRun
+from agent.gates.codes import RunPermit
 from agent.gates.partbook import PartBook
 from agent.gates.port import PortLostError, SerialPort
 from agent.gates.session import Session, Stage
@@ -40,6 +42,7 @@ class ControllerGate:
         self._clock = clock
         self._port = SerialPort(section.port, section.baud)
         self._book = PartBook()
+        self._run = BeltRun()
         self._waker = Waker()
         self._session: Session | None = None
         self._past = _NO_COUNTS
@@ -98,6 +101,11 @@ class ControllerGate:
         else:
             self._session.record(event)
 
+    def let_run(self, *, may_run: bool) -> None:
+        """Let the belt run, or stop it, from now on; a line that does not stop it is left alone."""
+        if self._terms.config.stops:
+            self._run.want(self._terms.running if may_run else RunPermit.OFF)
+
     def counts(self) -> LineCounts:
         """Return how the line has been since the start."""
         return (
@@ -138,7 +146,8 @@ class ControllerGate:
         self._waker.open()
         self._port.open()
         boot = secrets.randbelow(2**32 - 1) + 1
-        self._session = Session(self._terms, boot, self._book, self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        self._session = Session(self._terms, boot, self._book, now_ns, self._run)
 
     def _serve(self) -> None:
         """Do once all that can be done without waiting."""

@@ -10,19 +10,23 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agent.errors import WireError
-from agent.gates.codes import Faults, OutcomeKind, Refusal, ReportKind
-from agent.gates.config_messages import Belt, Config, Configured
+from agent.gates.codes import Faults, OutcomeKind, Refusal, ReportKind, RunPermit
+from agent.gates.config_messages import (
+    BELT_VERSION,
+    PLAIN_VERSION,
+    VERSION,
+    Belt,
+    Config,
+    Configured,
+)
 from agent.gates.message import Message
 
 __all__ = (
-    "MAX_ACKS", "MAX_RECORDED", "PLAIN_VERSION", "VERSION", "Ack", "Belt", "Bye", "Config",
-    "Configured", "Fault", "Hello", "Message", "Outcome", "Pass", "Ping", "Pong", "Recorded",
-    "Refused", "Seen", "Trigger", "parse_message",
+    "BELT_VERSION", "MAX_ACKS", "MAX_RECORDED", "PLAIN_VERSION", "VERSION", "Ack", "Belt", "Bye",
+    "Config", "Configured", "Fault", "Hello", "Message", "Outcome", "Pass", "Ping", "Pong",
+    "Recorded", "Refused", "Run", "Seen", "Trigger", "parse_message",
 )  # fmt: skip
 
-VERSION = 2
-# What a line without encoder needs, and speaks: older controllers know no other.
-PLAIN_VERSION = 1
 # What fits into the 48 bytes of one payload.
 MAX_ACKS = 16
 MAX_RECORDED = 9
@@ -218,11 +222,32 @@ class Seen(Message):
     LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IQ")
 
 
+@dataclass(frozen=True, slots=True)
+class Run(Message):
+    """From the host: whether the belt may run. From the controller: which order is in force.
+
+    Orders are numbered upwards within a conversation, so that the repeat of an older one, which
+    comes late, undoes no newer one.
+    """
+
+    number: int
+    permit: RunPermit
+    TYPE: ClassVar[int] = 15
+    ACKED: ClassVar[bool] = True
+    LAYOUT: ClassVar[struct.Struct] = struct.Struct("<IB")
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Run:
+        """Return the message in `payload`. Raises struct.error or ValueError."""
+        number, permit = cls.LAYOUT.unpack(payload)
+        return cls(number, RunPermit(permit))
+
+
 _CATALOGUE: dict[int, type[Message]] = {
     kind.TYPE: kind
     for kind in (
         Hello, Config, Configured, Trigger, Pass, Refused, Outcome, Recorded, Ping, Pong, Ack,
-        Fault, Bye, Seen,
+        Fault, Bye, Seen, Run,
     )
 }  # fmt: skip
 

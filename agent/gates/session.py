@@ -8,38 +8,22 @@ from enum import Enum
 from typing import Any
 
 from agent.gates import messages
+from agent.gates.belt_run import BeltRun
 from agent.gates.clocksync import ClockSync
 from agent.gates.codes import ConfigStatus, OutcomeKind, ReportKind
 from agent.gates.complaints import FaultWatch, RefusalWatch, refusal, silence
 from agent.gates.heartbeat import Heartbeat
 from agent.gates.link import Link
+from agent.gates.outcomes import CODES, bound
 from agent.gates.partbook import PartBook
 from agent.gates.second_eye import SecondEye
 from agent.gates.terms import LineCounts, Terms
 from agent.ports import GateEvent
-from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
+from agent.records import GateNotice, GateOutcome, PassOrder, Trigger
 
 HELLO_EVERY_NS = 100_000_000
 GREETING_NS = 3_000_000_000
 CONFIG_EVERY_NS = 300_000_000
-_CODES = {
-    OutcomeKind.PASSED: OutcomeCode.PASSED,
-    OutcomeKind.REJECTED: OutcomeCode.REJECTED,
-    OutcomeKind.LATE_REFUSED: OutcomeCode.LATE_REFUSED,
-    OutcomeKind.TOO_CLOSE: OutcomeCode.TOO_CLOSE,
-    OutcomeKind.NO_HEARTBEAT: OutcomeCode.NO_HEARTBEAT,
-    OutcomeKind.FAULT: OutcomeCode.FAULT,
-    OutcomeKind.BELT_STOP: OutcomeCode.BELT_STOP,
-    OutcomeKind.BELT_SPEED: OutcomeCode.BELT_SPEED,
-    OutcomeKind.BELT_BACK: OutcomeCode.BELT_BACK,
-    OutcomeKind.NONE: OutcomeCode.UNKNOWN,
-}
-
-
-# What a part may be bound to from its edge on, so that nobody need look at it.
-_BOUND = frozenset(
-    {OutcomeKind.TOO_CLOSE, OutcomeKind.BELT_STOP, OutcomeKind.BELT_SPEED, OutcomeKind.BELT_BACK}
-)
 
 
 class Stage(Enum):
@@ -55,10 +39,12 @@ class Session:
 
     Call `receive` with what the port gave, `advance` when `due_ns` has come, and write what
     `output` returns. `lost` says why the conversation is over; a new one needs a new `boot`, but
-    keeps the `book`, so that no report is handed up twice in one run.
+    keeps the `book`, so that no report is handed up twice in one run, and the belt's `run`.
     """
 
-    def __init__(self, terms: Terms, boot: int, book: PartBook, now_ns: int) -> None:
+    def __init__(
+        self, terms: Terms, boot: int, book: PartBook, now_ns: int, run: BeltRun | None = None
+    ) -> None:
         self.stage = Stage.GREETING
         self.lost = ""
         self._terms = terms
@@ -68,12 +54,12 @@ class Session:
         self._heartbeat = Heartbeat(now_ns)
         self._faults, self._refusals = FaultWatch(), RefusalWatch()
         self._eye = SecondEye(terms.eye)
+        self._run = run or BeltRun()
         self._events: list[GateEvent] = []
         self._confirmed: list[tuple[ReportKind, int]] = []
         self._since_ns = self._due_ns = now_ns
-        # A line without encoder needs nothing new of its controller.
-        belt = terms.config.belt
-        self._spoken = messages.PLAIN_VERSION if belt is None else messages.VERSION
+        # A line that needs nothing new of its controller asks for nothing new.
+        self._spoken = terms.config.version
         self._echo, self._version = False, self._spoken
         self._in_step, self._refusal = False, ""
         self._steps = self._refused_there = 0
@@ -86,6 +72,7 @@ class Session:
             messages.Pong: self._on_pong,
             messages.Fault: self._on_fault,
             messages.Seen: self._on_seen,
+            messages.Run: self._on_run,
         }
         book.void()
 
@@ -101,6 +88,8 @@ class Session:
             dues.append(self._due_ns)
         if self.stage is not Stage.GREETING:
             dues += [self._heartbeat.due_ns, self._heartbeat.silent_at_ns]
+        if self.stage is Stage.RUNNING:
+            dues.append(self._run.due_ns)
         return min(due for due in dues if due is not None)
 
     def counts(self, now_ns: int) -> LineCounts:
@@ -141,6 +130,7 @@ class Session:
         if self.stage is Stage.CONFIGURING and now_ns >= self._due_ns:
             self._due_ns = now_ns + CONFIG_EVERY_NS
             self._link.send(self._terms.config, now_ns, self._due_ns)
+        self._tell_belt(now_ns)
         if now_ns >= self._heartbeat.due_ns:
             haste = not self._sync.in_step(now_ns)
             self._link.post(self._heartbeat.ping(now_ns, haste=haste))
@@ -186,6 +176,11 @@ class Session:
             self._due_ns = now_ns + HELLO_EVERY_NS
             peer = self._link.peer or 0
             self._link.post(messages.Hello(self._spoken, self._link.boot, peer))
+
+    def _tell_belt(self, now_ns: int) -> None:
+        order = self._run.order(now_ns) if self.stage is Stage.RUNNING else None
+        if order is not None:
+            self._link.send(order, now_ns, self._run.due_ns or now_ns)
 
     def _watch_clock(self, now_ns: int) -> None:
         if self._steps != self._sync.steps:
@@ -233,6 +228,7 @@ class Session:
         self._confirmed.clear()
         self._book.void()
         self._eye.void()
+        self._run.meet()
         self._in_step = False
         if self._book.begin(boot):
             text = "the gate controller has restarted: parts in flight are rejected"
@@ -261,8 +257,8 @@ class Session:
         if trigger.barred is OutcomeKind.NONE and self.up(now_ns):
             self._book.enliven(trigger.part)
         self._eye.trigger(trigger.part, trigger.tick)
-        barred = _CODES[trigger.barred] if trigger.barred in _BOUND else None
-        self._events.append(Trigger(self._link.peer or 0, trigger.part, at_ns, barred))
+        peer = self._link.peer or 0
+        self._events.append(Trigger(peer, trigger.part, at_ns, bound(trigger.barred)))
 
     def _on_outcome(self, outcome: messages.Outcome, _now_ns: int) -> None:
         part = outcome.part
@@ -273,7 +269,7 @@ class Session:
             self._book.deaden(part)
             self._eye.outcome(part, outcome.kind)
             at_ns = self._sync.to_host_ns(outcome.tick)
-            code = _CODES[outcome.kind]
+            code = CODES[outcome.kind]
             self._events.append(GateOutcome(self._link.peer or 0, part, code, at_ns))
 
     def _is_new(self, kind: ReportKind, part: int) -> bool:
@@ -298,3 +294,6 @@ class Session:
 
     def _on_seen(self, seen: messages.Seen, _now_ns: int) -> None:
         self._eye.seen(seen.count, seen.tick)
+
+    def _on_run(self, answer: messages.Run, _now_ns: int) -> None:
+        self._events += self._run.note(answer)

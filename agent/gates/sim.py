@@ -51,6 +51,8 @@ class SimGate:
             second_eye=section.second_eye,
             second_eye_ms=section.second_eye_ms,
             second_eye_guard_ms=section.second_eye_guard_ms,
+            on_disagreement=section.on_disagreement,
+            stop_unheard=section.stop_unheard,
         )
         self._gate = ControllerGate(told, timing, clock)
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,6 +88,10 @@ class SimGate:
     def recorded(self, event: Trigger | GateOutcome) -> None:
         """Say that the event's row is committed: the controller may stop repeating it."""
         self._gate.recorded(event)
+
+    def let_run(self, *, may_run: bool) -> None:
+        """Let the belt run, or stop it, from now on."""
+        self._gate.let_run(may_run=may_run)
 
     def counts(self) -> LineCounts:
         """Return how the line has been since the start."""

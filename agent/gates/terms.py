@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.config.document import Timing
 from agent.config.gate import ControllerGate
-from agent.gates.codes import BeltMode, Wiring
+from agent.gates.codes import BeltMode, RunPermit, Wiring
 from agent.gates.messages import Belt, Config, Ping
 from agent.gates.second_eye import EyeTerms
 from agent.gates.wire import encode_frame
@@ -20,11 +20,15 @@ _PLACE_SHARE = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the controller is told, and how long PING and PONG take on the line together."""
+    """What the controller is told, and how long PING and PONG take on the line together.
+
+    `running` is what the belt is told where it may run and the line is one that stops it.
+    """
 
     config: Config
     line_ns: int = 0
     eye: EyeTerms | None = None
+    running: RunPermit = RunPermit.ON
 
     @classmethod
     def of(cls, timing: Timing, section: ControllerGate) -> Terms:
@@ -36,10 +40,12 @@ class Terms:
             max_in_flight=timing.max_in_flight,
             wiring=Wiring[section.wiring.upper()],
             belt=belt,
+            stops=section.stops,
         )
         frame = len(encode_frame(Ping(0), 0, 0))
         line_ns = 2 * frame * _BITS_PER_BYTE * 1_000_000_000 // section.baud
-        return cls(told, line_ns, _eye_terms(timing, section))
+        running = RunPermit.WHILE_HEARD if section.stop_unheard else RunPermit.ON
+        return cls(told, line_ns, _eye_terms(timing, section), running)
 
 
 def _times_us(timing: Timing, belt: Belt | None) -> tuple[int, int, int]:

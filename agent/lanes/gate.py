@@ -13,7 +13,7 @@ from agent.lanes.lane import Lane, LaneOverError
 from agent.ledger.rules import TAKEN_BACK
 from agent.line.mode import LineMode, ModeKind
 from agent.mailbox import NeverLose
-from agent.ports import Gate
+from agent.ports import BeltStop, Gate
 from agent.records import (
     DISAGREES,
     Committed,
@@ -57,8 +57,12 @@ class GateLane(Lane):
         mode: LineMode | None = None,
         *,
         latches: bool = False,
+        belt: BeltStop | None = None,
     ) -> None:
-        """Take everything; `latches` says that a gate which disagrees stops all passing."""
+        """Take everything; `latches` says that a gate which disagrees stops all passing.
+
+        `belt` is then stopped too, where there is something to stop it by.
+        """
         super().__init__("gate", clock)
         self._gate = gate
         self._judged = judged
@@ -71,6 +75,7 @@ class GateLane(Lane):
         self._tally = tally
         self._mode = mode or LineMode()
         self._latches = latches
+        self._belt = belt
         self._flights = InFlight(timing)
         self._started_ns = clock.now_ns()
         self.draining = False
@@ -105,6 +110,9 @@ class GateLane(Lane):
         for committed in self._committed.take_all(0.0):
             self._take_committed(committed)
         self._settle_overdue()
+        if self._belt is not None:
+            # Only a latch stops it, and only a person takes that back; a pause diverts.
+            self._belt.let_run(may_run=self._mode.set.kind is not ModeKind.LATCHED)
 
     def end(self) -> None:
         """Leave the gate rejecting; parts still on the way have no outcome any more."""

@@ -48,8 +48,12 @@ class LineDesk:
         section: Bypass,
         tell: Callable[[str, str], None],
         clock: Clock,
+        *,
+        stops: bool = False,
     ) -> None:
+        """Take everything; `stops` says that a latch stops the belt, which no accident may free."""
         self._folder = folder
+        self._stops = stops
         self._mode = mode
         self._section = section
         self._tell = tell
@@ -165,11 +169,12 @@ class LineDesk:
         return text
 
     def _before(self) -> LineState:
-        """Return what the line was set to; a file that is damaged counts as a pause."""
+        """Return what the line was set to; a damaged file counts as a pause, or as a latch."""
         try:
             return read_state(self._folder) or LineState(mode=ModeKind.INSPECTING)
         except LineError as error:
-            return LineState(mode=ModeKind.PAUSED, by="linewarden", why=str(error))
+            kind = ModeKind.LATCHED if self._stops else ModeKind.PAUSED
+            return LineState(mode=kind, by="linewarden", why=str(error))
 
     def _keep(self, answered: str = "", *, done: bool = True, text: str = "") -> None:
         mode = self._mode.set

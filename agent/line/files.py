@@ -143,3 +143,12 @@ def read_state(folder: Path) -> LineState | None:
         return LineState.model_validate_json(content)
     except ValidationError as error:
         raise LineError(f"{path} is damaged") from error
+
+
+def is_latched(folder: Path) -> bool:
+    """Whether the line was left latched; a file that is damaged may hide that, and counts as it."""
+    try:
+        state = read_state(folder)
+    except LineError:
+        return True
+    return state is not None and state.mode is ModeKind.LATCHED

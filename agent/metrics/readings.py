@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from agent.line.mode import ModeKind
-from agent.plant.bodies import Percentiles, State
+from agent.plant.bodies import FigureDrift, Percentiles, State
 
 TREND_SIGNS = {"rising": 1, "falling": -1}
 
@@ -86,6 +87,11 @@ def _condition(state: State) -> tuple[Reading, ...]:
         _gauge("linewarden_model_ready", "1 while a proven model judges.", bool(model.name)),
         _gauge("linewarden_gate_ready", "1 while the gate is in step.", state.gate == "in step"),
         _gauge("linewarden_camera_up", "1 while the camera delivers.", state.camera == "up"),
+        _gauge(
+            "linewarden_camera_differs",
+            "Camera settings that are others than those that the model was trained with.",
+            len(state.camera_differs),
+        ),
         _gauge("linewarden_broker_ready", "1 while nothing hinders publishing.", not state.broker),
         *_line(state),
         *_likeness(state),
@@ -125,9 +131,22 @@ def _board(state: State) -> tuple[Reading, ...]:
     )
 
 
+def _furthest(drift: Sequence[FigureDrift]) -> tuple[Samples, Samples]:
+    """Return of each figure whether it drifts, and its index: of two references the worse."""
+    drifting: dict[str, float] = {}
+    indices: dict[str, float] = {}
+    for one in drift:
+        drifting[one.name] = max(drifting.get(one.name, 0.0), float(one.drifting))
+        if one.index is not None:
+            indices[one.name] = max(indices.get(one.name, one.index), one.index)
+    return (
+        tuple(((name,), value) for name, value in drifting.items()),
+        tuple(((name,), value) for name, value in indices.items()),
+    )
+
+
 def _likeness(state: State) -> tuple[Reading, ...]:
-    drifting = tuple(((one.name,), float(one.drifting)) for one in state.drift)
-    index = tuple(((one.name,), one.index) for one in state.drift if one.index is not None)
+    drifting, indices = _furthest(state.drift)
     trend = state.reject_trend.trend if state.reject_trend else ""
     return (
         Reading(
@@ -142,7 +161,7 @@ def _likeness(state: State) -> tuple[Reading, ...]:
             "Population stability index; none with too few parts.",
             "gauge",
             ("figure",),
-            index,
+            indices,
         ),
         _gauge(
             "linewarden_reject_trend",

@@ -28,6 +28,7 @@ from agent.plant.bodies import ModelState
 from agent.records import Judged
 from agent.schedule import Timing
 from bundle import judging
+from bundle.manifest import Manifest
 from bundle.slot_deeds import same_model
 from bundle.slot_state import Installed, SlotState
 
@@ -81,6 +82,11 @@ class Models(Lane):
     def title(self) -> str:
         """Return name and version of the judging model; empty when there is none."""
         return self._seat.title
+
+    def manifest_of(self, title: str) -> Manifest | None:
+        """Return the manifest of the model that judges, if that is the one with this title."""
+        model = self.current
+        return model.manifest if model is not None and model.title == title else None
 
     def observe(self, judged: Judged) -> None:
         """Take in a part whose row is written; the recorder's lane calls it, it never waits."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from agent.drift.watch import LineWatch
+from agent.drift.watch import LineWatch, ManifestOf
 from agent.models.probation import Figures, History, Probation, Seen, seen_of
 from agent.quality.frames import FrameQuality
 from agent.records import Event, Judged, ToRecorder
@@ -63,8 +63,10 @@ class ModelWatch:
 class WatchedLine(LineWatch):
     """The line's watch, which shows every written part to the models' watchers too."""
 
-    def __init__(self, quality: FrameQuality, show: Callable[[Judged], None]) -> None:
-        super().__init__(quality)
+    def __init__(
+        self, quality: FrameQuality, show: Callable[[Judged], None], manifest_of: ManifestOf
+    ) -> None:
+        super().__init__(quality, manifest_of)
         self._show = show
 
     def observe(self, group: Iterable[ToRecorder], at_ns: int) -> list[Event]:

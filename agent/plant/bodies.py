@@ -110,7 +110,7 @@ class ModelState(Body):
 
 
 class FigureDrift(Body):
-    """How far one figure of the parts is from its reference."""
+    """How far one figure of the parts is from one reference: the bundle's, or the first parts."""
 
     name: str = Field(description="`score`, `brightness` or `sharpness`.")
     source: Source = Field(
@@ -185,6 +185,9 @@ class State(Body):
     model: ModelState = Field(description="Which model judges just now.")
     gate: str = Field(description="What the gate is doing, in a word or a sentence.")
     camera: str = Field(description="What the camera is doing, in a word or a sentence.")
+    camera_differs: list[str] = Field(
+        [], description="Settings of the camera that are others than the model was trained with."
+    )
     broker: str = Field(description="What hinders publishing; empty when nothing does.")
     drift: list[FigureDrift] = Field([], description="Whether the line looks as it did.")
     reject_trend: RejectTrend | None = Field(None, description="Whether the reject rate creeps.")

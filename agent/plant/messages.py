@@ -55,6 +55,7 @@ class Condition:
     audit: str
     line: Mode = INSPECTING
     thermal: Thermal = UNKNOWN
+    camera_differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ def state_body(
         model=condition.model,
         gate=condition.gate,
         camera=condition.camera,
+        camera_differs=list(condition.camera_differs),
         broker=condition.broker,
         drift=_drift(condition.drift),
         reject_trend=_reject_trend(condition.trend),

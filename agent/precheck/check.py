@@ -9,9 +9,11 @@ from agent.clock import Clock
 from agent.config.document import Config
 from agent.errors import ConfigError, ModelError
 from agent.models.slot_watch import wanted_bundle
+from agent.precheck.camera_notes import camera_notes
 from agent.precheck.faults import find_faults, model_key
 from agent.precheck.model_time import time_fault, time_model, time_note
 from agent.precheck.notes import find_notes, is_running
+from bundle.archive import open_archive
 from bundle.errors import BundleError
 
 
@@ -36,18 +38,19 @@ def check(config: Config, clock: Clock, opener: OpenEngine | None = None) -> Sai
     if any(fault.startswith("model.") for fault in said.faults):
         return said
     try:
-        _check_time(said, config, clock, opener)
+        _check_model(said, config, clock, opener)
     except (ModelError, BundleError) as error:
         unproven = f"{model_key(config.model)}: {error}"
         return Said([*said.faults, unproven], said.notes, unproven)
     return said
 
 
-def _check_time(said: Said, config: Config, clock: Clock, opener: OpenEngine | None) -> None:
+def _check_model(said: Said, config: Config, clock: Clock, opener: OpenEngine | None) -> None:
     try:
         path = wanted_bundle(config.model)
         if path is None:
             return
+        said.notes.extend(camera_notes(config.camera, open_archive(path).manifest.camera))
         times = time_model(path, config, clock, opener)
     except ConfigError:
         return  # it stands among the faults

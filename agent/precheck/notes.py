@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.config.document import Config
-from agent.config.gate import SimGate
+from agent.config.gate import ControllerGate, SimGate
 from agent.errors import LineError
 from agent.ledger.disk import lock_holder
 from agent.line.files import agent_runs
@@ -21,8 +21,16 @@ def is_running(config: Config) -> bool:
 
 
 def find_notes(config: Config) -> list[str]:
-    """Return who has the ledger and who has the gate's port, as far as we may see it."""
+    """Return who has the ledger and who has the gate's port, as far as we may see it.
+
+    Of a controller nothing can be asked here: that would mean to open its port.
+    """
     notes, holder = [], ""
+    if isinstance(config.gate, ControllerGate) and config.gate.stops:
+        notes.append(
+            'gate.on_disagreement "stop": a controller without RUN_PIN in its settings.py cannot '
+            "stop the belt, and the agent refuses it when it opens the port"
+        )
     if is_running(config):
         folder = Path(config.ledger.folder)
         holder = lock_holder(folder)

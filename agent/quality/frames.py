@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from agent.config.quality import Quality
 from agent.quality.shift import Reference, Shift
+from bundle.light import Sharpness, Window, levels, sample
 
 Pixels = NDArray[np.uint8]
 
-# Every 8th pixel of every 8th row says enough about the whole; of large frames fewer.
-_STEP, _SAMPLES = 8, 128
 _WHITE = 250
-_SHARP_SIDE = 512  # sharpness is measured on a window of at most this side, in the middle
 # What a decoder fills the missing part of a picture with.
 _FILL_LOWEST, _FILL_HIGHEST, _FILL_SHARE = 100, 156, 0.125
 
@@ -45,8 +43,8 @@ class Figures:
 
 def frame_fault(pixels: Pixels, section: Quality = Quality()) -> str:  # noqa: B008 - it is frozen
     """Return why a frame cannot be judged at all, or an empty string."""
-    sample = _sample(pixels)
-    return _light_fault(sample, _light(sample), section)
+    some = sample(pixels)
+    return _light_fault(some, _light(some), section)
 
 
 class FrameQuality:
@@ -58,13 +56,16 @@ class FrameQuality:
     def __init__(
         self,
         section: Quality,
-        window: tuple[int, int, int, int] | None = None,
+        window: Window | None = None,
         reference: Reference | None = None,
     ) -> None:
         self._section = section
-        self._window = window
         self._reference = reference
-        self._edges = np.empty((0, 0), np.int16)
+        self._sharpness = Sharpness(window)
+
+    def look_at(self, window: Window | None) -> None:
+        """Measure sharpness in another region of interest from now on."""
+        self._sharpness.window = window
 
     def fault(self, pixels: Pixels) -> str:
         """Return why a frame cannot be judged, by the first name that fits; or an empty string."""
@@ -80,28 +81,13 @@ class FrameQuality:
 
     def measure(self, pixels: Pixels) -> Figures:
         """Return every figure of a frame: for people, and for choosing thresholds."""
-        mean, spread, white = _light(_sample(pixels))
+        mean, spread, white = _light(sample(pixels))
         shift = None if self._reference is None else self._reference.shift_of(pixels)
         return Figures(mean, spread, white, self.sharpness(pixels), shift)
 
     def sharpness(self, pixels: Pixels) -> float:
         """Return the variance of the Laplacian in the window: more is sharper."""
-        part = self._middle(pixels)
-        if part.ndim == 3:
-            part = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
-        if self._edges.shape != part.shape:
-            self._edges = np.empty(part.shape, np.int16)
-        cv2.Laplacian(part, cv2.CV_16S, dst=self._edges)
-        spread = cv2.meanStdDev(self._edges)[1]
-        return float(spread[0, 0]) ** 2
-
-    def _middle(self, pixels: Pixels) -> Pixels:
-        height, width = pixels.shape[:2]
-        x, y, wide, high = self._window or (0, 0, width, height)
-        side_x, side_y = min(wide, _SHARP_SIDE), min(high, _SHARP_SIDE)
-        left, top = x + (wide - side_x) // 2, y + (high - side_y) // 2
-        part = pixels[top : top + side_y, left : left + side_x]
-        return part if part.size else pixels
+        return self._sharpness.of(pixels)
 
     def _moved(self, shift: Shift) -> bool:
         return shift.distance > self._section.max_shift_px or shift.match < self._section.min_match
@@ -132,31 +118,23 @@ class FrozenWatch:
         """
         if self._after == 0:
             return 0
-        sample = _sample(pixels)
-        if self._last.shape == sample.shape:
-            difference = cv2.norm(sample, self._last, cv2.NORM_L1) / sample.size
+        some = sample(pixels)
+        if self._last.shape == some.shape:
+            difference = cv2.norm(some, self._last, cv2.NORM_L1) / some.size
             self._count = self._count + 1 if difference <= self._levels else 0
-            np.copyto(self._last, sample)
+            np.copyto(self._last, some)
         else:
-            self._last, self._count = sample, 0
+            self._last, self._count = some, 0
         return self._count
 
 
-def _sample(pixels: Pixels) -> Pixels:
-    """Return some of the pixels, of the green channel where there are three, as a copy."""
-    step = max(_STEP, max(pixels.shape[:2]) // _SAMPLES)
-    plane: Pixels = pixels if pixels.ndim == 2 else pixels[..., min(1, pixels.shape[2] - 1)]
-    return np.array(plane[::step, ::step], np.uint8)
-
-
-def _light(sample: Pixels) -> tuple[float, float, float]:
+def _light(some: Pixels) -> tuple[float, float, float]:
     """Return mean, spread and the share of white pixels."""
-    mean, spread = cv2.meanStdDev(sample)
-    white = np.count_nonzero(sample >= _WHITE) / sample.size
-    return float(mean[0, 0]), float(spread[0, 0]), white
+    mean, spread = levels(some)
+    return mean, spread, np.count_nonzero(some >= _WHITE) / some.size
 
 
-def _light_fault(sample: Pixels, light: tuple[float, float, float], section: Quality) -> str:
+def _light_fault(some: Pixels, light: tuple[float, float, float], section: Quality) -> str:
     mean, spread, white = light
     if mean < section.black_mean:
         return "black"
@@ -164,11 +142,11 @@ def _light_fault(sample: Pixels, light: tuple[float, float, float], section: Qua
         return "saturated"
     if spread < section.blank_spread:
         return "blank"
-    return "damaged" if _ends_in_fill(sample) else ""
+    return "damaged" if _ends_in_fill(some) else ""
 
 
-def _ends_in_fill(sample: Pixels) -> bool:
+def _ends_in_fill(some: Pixels) -> bool:
     """Return whether the last rows are of one middle gray, as no sensor gives them."""
-    last = sample[-max(1, round(_FILL_SHARE * sample.shape[0])) :]
+    last = some[-max(1, round(_FILL_SHARE * some.shape[0])) :]
     lowest = int(last.min())
     return _FILL_LOWEST <= lowest <= _FILL_HIGHEST and lowest == int(last.max())

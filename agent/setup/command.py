@@ -123,6 +123,7 @@ def _say_next(given: Answers, config: Path) -> None:
         steps.append("put the broker's CA into /etc/linewarden/credentials/mqtt-ca")
     steps.append(f"linewarden check-config --config {config}")
     if not given.bundle:
+        steps.append("sudo linewarden trust --add NAME.pub    (the engineer's key, once)")
         steps.append("sudo linewarden flash FILE.lwb   (until then every part is rejected)")
     steps.append("sudo systemctl restart linewarden && systemctl status linewarden")
     typer.echo("next:\n" + "\n".join(f"  {step}" for step in steps))

@@ -14,6 +14,7 @@ class Eye:
 
     def __init__(self, debounce_us: int = 3_000) -> None:
         self.debounce_us = debounce_us
+        self.count = 0  # of parts
         self._stuck_after = STUCK_US
         self._covered_at: int | None = None
         self._edge_us: int | None = None
@@ -32,7 +33,9 @@ class Eye:
             return False
         self._covered_at = now_us if way is None else way
         last_us, self._edge_us = self._edge_us, now_us
-        return last_us is None or now_us - last_us >= self.debounce_us
+        new = last_us is None or now_us - last_us >= self.debounce_us
+        self.count += new
+        return new
 
     def stuck(self, way: int) -> bool:
         """Whether the eye has been covered for longer than any part does."""

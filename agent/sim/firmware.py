@@ -11,19 +11,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent.gates import messages
-from agent.gates.codes import (
-    BeltMode,
-    ConfigStatus,
-    Faults,
-    OutcomeKind,
-    Refusal,
-    ReportKind,
-    Wiring,
-)
+from agent.gates.codes import ConfigStatus, Faults, OutcomeKind, Refusal, ReportKind, Wiring
 from agent.gates.link import MAX_OPEN, Link
+from agent.sim.dues import earliest
 from agent.sim.encoder import BeltWatch
 from agent.sim.eye import STUCK_US, Eye
 from agent.sim.reports import REPEAT_US, Reports
+from agent.sim.run_output import RunOutput
+from agent.sim.terms import judge
 from agent.sim.tracker import LIMIT, TrackedPart, Tracker
 
 HEARTBEAT_US = 500_000
@@ -33,21 +28,20 @@ _ANSWER_US = 500_000
 _SEEN_US = 1_000_000
 _UNSET = messages.Config(0, 0, 0, 0, 0)
 _BELT_FAULTS = Faults.BELT_STOP | Faults.BELT_SPEED | Faults.BELT_BACK
-# What it takes: one channel counts, two tell the direction as well.
-_CHANNELS = {BeltMode.WATCHED: 1, BeltMode.TICKS: 2}
 
 
 class Firmware:
     """One life of the controller, from power-up: `boot` is another number each time, never 0."""
 
-    def __init__(self, boot: int, now_us: int, channels: int = 2) -> None:
+    def __init__(self, boot: int, now_us: int, channels: int = 2, *, can_stop: bool = True) -> None:
         self.boot = boot
         self._channels = channels  # of the encoder; 0: there is none
+        self._can_stop = can_stop  # there is an output for the belt's contactor
+        self._run = RunOutput()
         self._link = Link(boot)
         self._tracker = Tracker()
         self._eye, self._second_eye = Eye(), Eye()
         self._watch = BeltWatch()
-        self._seen = 0
         self._reports = Reports()
         self._ready = self._stuck = False
         self._faults = self._told_faults = Faults(0)
@@ -60,6 +54,7 @@ class Firmware:
             messages.Recorded: self._on_recorded,
             messages.Ping: self._on_ping,
             messages.Bye: self._on_bye,
+            messages.Run: self._on_run,
         }
 
     @property
@@ -75,6 +70,11 @@ class Firmware:
         return (self.open_for is not None) != inverted
 
     @property
+    def may_run(self) -> bool:
+        """Whether the output for the belt's contactor is powered."""
+        return self._run.powered(alive=self._alive)
+
+    @property
     def refused(self) -> int:
         """Return how many damaged frames have come in."""
         return self._link.refused
@@ -85,13 +85,13 @@ class Firmware:
 
         With an encoder `belt` must be, whose speed is measured now and then.
         """
-        return _earliest([self._due_us, self._watch.due_us])
+        return earliest([self._due_us, self._watch.due_us])
 
     @property
     def ticks_to_go(self) -> int | None:
         """Return after how many ticks more `belt` must be called; None while none matters."""
         stuck_at = None if self._stuck or not self._tracker.by_place else self._eye.stuck_at
-        due = _earliest([self._tracker.deadline_place, stuck_at])
+        due = earliest([self._tracker.deadline_place, stuck_at])
         return None if due is None else self._watch.ahead(due)
 
     @property
@@ -103,7 +103,7 @@ class Firmware:
         dues = [None if due_ns is None else due_ns // 1000 + 1]
         if self._alive and self._link.open_frames < MAX_OPEN:
             dues.append(self._reports.due_us)
-        due_us = _earliest(dues)
+        due_us = earliest(dues)
         return FAR_US if due_us is None else due_us
 
     def eye(self, now_us: int, *, covered: bool) -> int | None:
@@ -127,10 +127,9 @@ class Firmware:
     def second_eye(self, now_us: int, *, covered: bool) -> None:
         """Take the level of the photo-eye behind the gate: told to a host that is there."""
         self.advance(now_us)
-        if self._second_eye.change(covered=covered, now_us=now_us):
-            self._seen += 1
-            if self._alive:
-                self._send(messages.Seen(self._seen, now_us), now_us, now_us + _SEEN_US)
+        if self._second_eye.change(covered=covered, now_us=now_us) and self._alive:
+            seen = messages.Seen(self._second_eye.count, now_us)
+            self._send(seen, now_us, now_us + _SEEN_US)
 
     def belt(self, now_us: int, count: int) -> None:
         """Take the encoder's count at this moment, edges backwards subtracted.
@@ -196,7 +195,7 @@ class Firmware:
             dues.append(self._pinged_us + HEARTBEAT_US)
         if not (self._stuck or self._tracker.by_place):
             dues.append(self._eye.stuck_at)
-        return _earliest(dues)
+        return earliest(dues)
 
     def _send(self, message: messages.Message, now_us: int, expiry_us: int) -> bool:
         return self._link.send(message, now_us * 1000, expiry_us * 1000)
@@ -243,6 +242,7 @@ class Firmware:
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
         self._tracker.bar(OutcomeKind.REJECTED, self._tracker.way(now_us) + 1)
+        self._run.leave_host()
         self._ready = False
         self._pinged_us = None
         self._set_fault(Faults.HEARTBEAT, on=False)
@@ -253,10 +253,9 @@ class Firmware:
         self._send(answer, now_us, now_us + _ANSWER_US)
 
     def _configure(self, config: messages.Config, now_us: int) -> ConfigStatus:
-        if not config.possible or config.max_in_flight > LIMIT:
-            return ConfigStatus.IMPOSSIBLE
-        if config.belt is not None and self._channels < _CHANNELS[config.belt.mode]:
-            return ConfigStatus.NO_ENCODER
+        status = judge(config, self._channels, can_stop=self._can_stop)
+        if status is not ConfigStatus.ACCEPTED:
+            return status
         if config != self._tracker.config:
             if self._tracker.live:
                 return ConfigStatus.BUSY
@@ -265,8 +264,9 @@ class Firmware:
             self._watch.begin(config.belt, now_us)
             self._faults &= ~(_BELT_FAULTS | Faults.ENCODER)
             self._eye.measure(self._tracker.way(now_us), config.way_of(STUCK_US))
+        self._run.serve(stops=config.stops)
         self._ready = True
-        return ConfigStatus.ACCEPTED
+        return status
 
     def _on_pass(self, order: messages.Pass, now_us: int) -> None:
         reason = self._refusal(order, now_us)
@@ -283,6 +283,9 @@ class Firmware:
             return Refusal.NO_HEARTBEAT
         return self._tracker.permit(order, now_us)
 
+    def _on_run(self, order: messages.Run, now_us: int) -> None:
+        self._send(self._run.take(order), now_us, now_us + _ANSWER_US)
+
     def _on_recorded(self, recorded: messages.Recorded, _now_us: int) -> None:
         for kind, part in recorded.reports:
             self._reports.recorded(kind, part)
@@ -292,7 +295,3 @@ class Firmware:
         self._set_fault(Faults.HEARTBEAT, on=False)
         counts = (self._tracker.in_flight, len(self._reports), self.refused, self._reports.lost)
         self._link.post(messages.Pong(ping.host_ns, now_us, self._faults, *counts))
-
-
-def _earliest(dues: Sequence[int | None]) -> int | None:
-    return min((due for due in dues if due is not None), default=None)

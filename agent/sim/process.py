@@ -55,6 +55,7 @@ class Controller:
         self._plug_ns: int | None = None
         self._cable.plug()
         self._firmware = self._power_up()
+        self._may_run = False
 
     @property
     def fd(self) -> int | None:
@@ -83,6 +84,7 @@ class Controller:
         now_us = self._oscillator.tick(now_ns)
         self._firmware.receive(self._down.take(now_ns), now_us)
         self._up.put(self._firmware.output(now_us), now_ns)
+        self._note_belt(now_ns)
         self._cable.write(self._up.take(now_ns))
 
     def pull_cable(self) -> None:
@@ -112,6 +114,12 @@ class Controller:
         firmware = Firmware(boot, self._oscillator.tick(now_ns), channels=self._channels)
         self._write({"event": "boot", "at_ns": now_ns, "boot": firmware.boot})
         return firmware
+
+    def _note_belt(self, now_ns: int) -> None:
+        """Put down whether the belt may run, where that has changed; the drawn one runs on."""
+        if self._firmware.may_run is not self._may_run:
+            self._may_run = self._firmware.may_run
+            self._write({"event": "belt", "may_run": self._may_run, "at_ns": now_ns})
 
     def _write(self, line: dict[str, object]) -> None:
         if self._record is not None:

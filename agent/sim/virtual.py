@@ -6,6 +6,7 @@ For rehearsals and tests: what the gate does in a day can be seen in minutes.
 from __future__ import annotations
 
 from agent.clock import ManualClock
+from agent.gates.belt_run import BeltRun
 from agent.gates.partbook import PartBook
 from agent.gates.session import Session
 from agent.gates.terms import Terms
@@ -41,7 +42,7 @@ class VirtualLine:
         self.clock = clock or ManualClock(1_000_000_000)
         self.oscillator = oscillator or Oscillator(self.clock.now_ns(), offset_us=seed << 20)
         now_ns = self.clock.now_ns()
-        self.book = PartBook()
+        self.book, self.run = PartBook(), BeltRun()
         self.terms = terms
         self.firmware = Firmware(seed << 8 | 1, self.oscillator.tick(now_ns))
         self.witness: Witness | MovingWitness
@@ -85,13 +86,13 @@ class VirtualLine:
 
     def restart_host(self) -> None:
         """Let the host's process die and another begin: it knows of no part."""
-        self.book = PartBook()
+        self.book, self.run = PartBook(), BeltRun()
         self.session = self._new_session()
         self.down.clear()
 
     def _new_session(self) -> Session:
         self._hosts += 1
-        return Session(self.terms, self._hosts, self.book, self.clock.now_ns())
+        return Session(self.terms, self._hosts, self.book, self.clock.now_ns(), self.run)
 
     def _step_host(self, now_ns: int) -> list[GateEvent]:
         data = self.up.take(now_ns)

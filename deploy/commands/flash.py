@@ -78,6 +78,7 @@ def _flash(request: Request, line: LineConfig, ring: Keyring, *, as_json: bool) 
     from rich.console import Console
 
     from deploy.clock import SystemClock
+    from deploy.fit import camera_notes
     from deploy.flash import Means, flash_bundle
     from deploy.progress import Silent, Terminal
     from deploy.told import show_line
@@ -93,11 +94,15 @@ def _flash(request: Request, line: LineConfig, ring: Keyring, *, as_json: bool) 
         with closing(Terminal(console, STEPS)) as view:
             done = flash_bundle(request, line, Means(ring, SystemClock(), view))
 
+    notes = camera_notes(done.archive.manifest, line)
+
     def say() -> None:
+        for note in notes:
+            show_line(console, f"note: {note}", "yellow")
         for text in _words(done, request, line):
             show_line(console, text, "bold")
 
-    answer(_facts(done, request), say, as_json=as_json)
+    answer(_facts(done, request) | {"notes": notes}, say, as_json=as_json)
 
 
 def _drop(line: LineConfig, ring: Keyring, person: str, *, as_json: bool) -> None:

@@ -9,10 +9,12 @@ import struct
 import messages
 from aim import aim
 from belt import Belt
+from dues import earliest
 from eye import STUCK_US, Eye
 from flight import LIMIT
 from link import Link
 from micropython import const
+from permit import RunOutput
 from reports import Reports
 from terms import judge
 from tracker import Tracker
@@ -28,7 +30,7 @@ _UNSET = (0, 0, 0, 0, 0, 0)
 class Controller:
     """One life of the controller, from power-up: `boot` is another number each time, never 0."""
 
-    def __init__(self, boot: int, wiring: int, gate, now_us: int, encoder=None) -> None:
+    def __init__(self, boot: int, wiring: int, gate, now_us: int, encoder=None, run=None) -> None:
         self.boot = boot
         self._wiring = wiring
         self._gate = gate
@@ -37,9 +39,9 @@ class Controller:
         self._tracker = Tracker(self._reports, gate)
         self._reports.watch(self._tracker)
         self._belt = Belt(encoder)
+        self._run = RunOutput(run)
         self._eye = Eye()
         self._second_eye = Eye()
-        self._seen = 0
         self._ready = self._stuck = False
         self._faults = self._told_faults = 0
         self._pinged_us = None
@@ -51,6 +53,7 @@ class Controller:
             messages.RECORDED: self._on_recorded,
             messages.PING: self._on_ping,
             messages.BYE: self._on_bye,
+            messages.RUN: self._on_run,
         }
 
     def refused(self) -> int:
@@ -66,7 +69,7 @@ class Controller:
 
         With an encoder `belt` must be, whose speed is measured now and then.
         """
-        return _earliest([self._due_us(), self._belt.due_us()])
+        return earliest([self._due_us(), self._belt.due_us()])
 
     def belt_due(self) -> "int | None":
         """Return at which count of its encoder `belt` must be called; None while none matters."""
@@ -83,7 +86,7 @@ class Controller:
         if self._link.peer is None:
             return self._announce_us
         speaks = self._pinged_us is not None and not self._link.full()
-        return _earliest([self._link.due_us(), self._reports.due_us() if speaks else None])
+        return earliest([self._link.due_us(), self._reports.due_us() if speaks else None])
 
     def eye(self, covered: bool, now_us: int) -> int:
         """Take the photo-eye's level; returns the number of a new part, else 0."""
@@ -103,11 +106,9 @@ class Controller:
     def second_eye(self, covered: bool, now_us: int) -> None:
         """Take the level of the photo-eye behind the gate: told to a host that is there."""
         self.advance(now_us)
-        if self._second_eye.change(covered, now_us, now_us):
-            self._seen = (self._seen + 1) & 0xFFFFFFFF
-            if self._pinged_us is not None:
-                payload = struct.pack(messages.SEEN_LAYOUT, self._seen, now_us)
-                self._link.send(messages.SEEN, payload, now_us, now_us + _SEEN_US)
+        if self._second_eye.change(covered, now_us, now_us) and self._pinged_us is not None:
+            payload = struct.pack(messages.SEEN_LAYOUT, self._second_eye.count, now_us)
+            self._link.send(messages.SEEN, payload, now_us, now_us + _SEEN_US)
 
     def bar_all(self, now_us: int) -> None:
         """Reject what is in flight: edges were lost, or the clock has gone back."""
@@ -176,14 +177,15 @@ class Controller:
         self._link.went(count)
 
     def drive(self, now_us: int) -> None:
-        """Hand the next window to the gate's timer, never longer than the heartbeat lasts."""
+        """Hand the next window to the gate's timer, never beyond the heartbeat; drive the belt."""
+        self._run.drive(self._pinged_us is not None)
         until_us = 0 if self._pinged_us is None else self._pinged_us + HEARTBEAT_US
         aim(self._gate, self._tracker, self._belt, now_us, until_us)
 
     def _deadline_place(self) -> "int | None":
         measured = self._tracker.by_place and not self._stuck
         stuck_at = self._eye.stuck_at() if measured else None
-        return _earliest([self._tracker.deadline_place(), stuck_at])
+        return earliest([self._tracker.deadline_place(), stuck_at])
 
     def _due_us(self) -> "int | None":
         """Return when the time itself brings something about."""
@@ -191,7 +193,7 @@ class Controller:
         dues = [self._tracker.deadline_us(), self._eye.stuck_at() if measured else None]
         if self._pinged_us is not None:
             dues.append(self._pinged_us + HEARTBEAT_US)
-        return _earliest(dues)
+        return earliest(dues)
 
     def _greet(self, peer: int, version: int = messages.VERSION) -> None:
         fields = (version, self.boot, peer, LIMIT)
@@ -235,18 +237,18 @@ class Controller:
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
         self._tracker.bar(messages.REJECTED, self._tracker.way(now_us) + 1)
+        self._run.leave_host()
         self._ready = False
         self._pinged_us = None
         self._set_fault(messages.HEARTBEAT_FAULT, False)
 
     def _on_config(self, payload: bytes, now_us: int) -> None:
         status = self._configure(messages.unpack_config(payload), now_us)
-        force = self._tracker.config or _UNSET
-        answer = struct.pack("<B", status) + messages.pack_config(force)
+        answer = struct.pack("<B", status) + messages.pack_config(self._tracker.config or _UNSET)
         self._link.send(messages.CONFIGURED, answer, now_us, now_us + _ANSWER_US)
 
     def _configure(self, config: tuple, now_us: int) -> int:
-        status = judge(config, self._wiring, self._belt.channels())
+        status = judge(config, self._wiring, self._belt.channels(), self._run.there())
         if status != messages.ACCEPTED:
             return status
         if config != self._tracker.config:
@@ -255,6 +257,7 @@ class Controller:
             self._tracker.configure(config, now_us)
             self._eye.debounce_us = self._second_eye.debounce_us = config[3]
             self._watch_belt(messages.belt_of(config), now_us)
+        self._run.serve(messages.stops(config))
         self._ready = True
         return messages.ACCEPTED
 
@@ -280,6 +283,9 @@ class Controller:
             return messages.NOT_ALIVE
         return self._tracker.permit(part, expiry, now_us)
 
+    def _on_run(self, payload: bytes, now_us: int) -> None:
+        self._link.send(messages.RUN, self._run.take(payload), now_us, now_us + _ANSWER_US)
+
     def _on_recorded(self, payload: bytes, _now_us: int) -> None:
         for kind, part in messages.unpack_all(messages.RECORDED_LAYOUT, payload):
             self._reports.recorded(kind, part)
@@ -292,8 +298,3 @@ class Controller:
         counts = (self._tracker.flight.count, reports.unrecorded, self.refused(), reports.lost)
         pong = struct.pack(messages.PONG_LAYOUT, host_ns, now_us, self._faults, *counts)
         self._link.post(messages.PONG, pong)
-
-
-def _earliest(dues: list) -> "int | None":
-    known = [due for due in dues if due is not None]
-    return min(known) if known else None

@@ -10,10 +10,10 @@ from wire import FrameReader, encode_frame
 MAX_OPEN = const(64)
 _MIN_REPEAT_US = const(10_000)
 _MAX_REPEAT_US = const(100_000)
-# The longest acked message is CONFIGURED; its body and a byte for the length.
-_SEEN_BYTES = const(25)
-# The longest of them, as a frame.
-_FRAME_BYTES = const(32)
+# The longest acked message that comes in is CONFIG; its body and a byte for the length.
+_SEEN_BYTES = const(43)
+# The longest that goes out is CONFIGURED, as a frame.
+_FRAME_BYTES = const(48)
 # All open frames at once, and the acks and answers that belong to them.
 _OUT_BYTES = const(2_048)
 

@@ -18,7 +18,9 @@ def build(board) -> Loop:
     gate.inverted = WIRING == 1
     gate.rest()
     clock = Clock(board.ticks_us)
-    controller = Controller(board.boot_number(), WIRING, gate, clock.now_us, board.encoder)
+    now_us = clock.now_us
+    outputs = (board.encoder, board.put_run)
+    controller = Controller(board.boot_number(), WIRING, gate, now_us, *outputs)
     gc.collect()
     gc.threshold(-1)
     board.start(gate)

@@ -4,7 +4,7 @@ import struct
 
 from micropython import const
 
-VERSION = const(2)
+VERSION = const(3)
 PLAIN_VERSION = const(1)
 HELLO = const(1)
 CONFIG = const(2)
@@ -20,9 +20,10 @@ ACK = const(11)
 FAULT = const(12)
 BYE = const(13)
 SEEN = const(14)
+RUN = const(15)
 
 # Repeated by their sender until an ACK names them.
-ACKED = (CONFIG, CONFIGURED, TRIGGER, PASS, REFUSED, OUTCOME, FAULT, SEEN)
+ACKED = (CONFIG, CONFIGURED, TRIGGER, PASS, REFUSED, OUTCOME, FAULT, SEEN, RUN)
 MAX_ACKS = const(16)
 
 # What a part has come to; `barred` of TRIGGER is one of them too.
@@ -41,6 +42,12 @@ ACCEPTED = const(0)
 BUSY = const(1)
 IMPOSSIBLE = const(2)
 NO_ENCODER = const(3)
+NO_RUN_OUTPUT = const(4)
+
+# Whether the belt may run: no, yes, or only while the heartbeat lives.
+RUN_OFF = const(0)
+RUN_ON = const(1)
+RUN_WHILE_HEARD = const(2)
 
 UNKNOWN_PART = const(1)
 EXPIRED = const(2)
@@ -70,6 +77,9 @@ HELLO_LAYOUT = "<HIIH"
 CONFIG_LAYOUT = "<IIIIHB"
 BELT_LAYOUT = "<IIIIHBBIIIIB"
 _PLAIN_FIELDS = const(6)
+_BELT_FIELDS = const(12)
+_PLAIN_BYTES = const(19)
+_BELT_BYTES = const(37)
 TRIGGER_LAYOUT = "<IQB"
 PASS_LAYOUT = "<IIQ"
 REFUSED_LAYOUT = "<IB"
@@ -80,6 +90,7 @@ PONG_LAYOUT = "<QQHHHII"
 ACK_LAYOUT = "<BH"
 FAULT_LAYOUT = "<H"
 SEEN_LAYOUT = "<IQ"
+RUN_LAYOUT = "<IB"
 _REPORT_BYTES = const(5)
 _MARK_BYTES = const(3)
 
@@ -94,16 +105,24 @@ def _recorded(payload: bytes) -> bool:
 
 
 def _config(payload: bytes) -> bool:
-    if len(payload) == 37 and not WATCHED <= payload[19] <= TICKS:
+    if _stops(payload):
+        if payload[-1] != 1:
+            return False
+        payload = payload[:-1]
+    if len(payload) == _BELT_BYTES and not WATCHED <= payload[19] <= TICKS:
         return False
-    return len(payload) in (19, 37) and payload[18] <= 1
+    return len(payload) in (_PLAIN_BYTES, _BELT_BYTES) and payload[18] <= 1
+
+
+def _stops(payload: bytes) -> bool:
+    return len(payload) in (_PLAIN_BYTES + 1, _BELT_BYTES + 1)
 
 
 # Whether the payload of each type has its length and only numbers with a meaning.
 VALID = {
     HELLO: lambda payload: len(payload) == 12,
     CONFIG: _config,
-    CONFIGURED: lambda payload: len(payload) and payload[0] <= 3 and _config(payload[1:]),
+    CONFIGURED: lambda payload: len(payload) and payload[0] <= 4 and _config(payload[1:]),
     TRIGGER: lambda payload: len(payload) == 13 and payload[12] <= 9,
     PASS: lambda payload: len(payload) == 16,
     REFUSED: lambda payload: len(payload) == 5 and 1 <= payload[4] <= 7,
@@ -115,6 +134,7 @@ VALID = {
     FAULT: lambda payload: len(payload) == 2,
     BYE: lambda payload: not payload,
     SEEN: lambda payload: len(payload) == 12,
+    RUN: lambda payload: len(payload) == 5 and payload[4] <= 2,
 }
 
 
@@ -136,19 +156,29 @@ def _belt_possible(mode, delay, guard, pitch, ticks_per_s, tolerance) -> bool:
 
 
 def unpack_config(payload: bytes) -> tuple:
-    """Return the fields of a CONFIG; those of the belt follow where there is one."""
-    layout = CONFIG_LAYOUT if len(payload) == struct.calcsize(CONFIG_LAYOUT) else BELT_LAYOUT
-    return struct.unpack(layout, payload)
+    """Return the fields of a CONFIG.
+
+    Those of the belt, and a last 1 where it is to be stopped, follow where there are any.
+    """
+    plain = len(payload) <= _PLAIN_BYTES + 1
+    layout = CONFIG_LAYOUT if plain else BELT_LAYOUT
+    return struct.unpack(layout + "B" if _stops(payload) else layout, payload)
 
 
 def pack_config(config: tuple) -> bytes:
     """Return a CONFIG's payload."""
-    return struct.pack(CONFIG_LAYOUT if len(config) == _PLAIN_FIELDS else BELT_LAYOUT, *config)
+    layout = CONFIG_LAYOUT if len(config) <= _PLAIN_FIELDS + 1 else BELT_LAYOUT
+    return struct.pack(layout + "B" if stops(config) else layout, *config)
+
+
+def stops(config: tuple) -> bool:
+    """Return whether the line is one where a disagreement stops the belt."""
+    return len(config) in (_PLAIN_FIELDS + 1, _BELT_FIELDS + 1)
 
 
 def belt_of(config: tuple) -> "tuple | None":
     """Return mode, delay, guard, smallest pitch, ticks a second and tolerance; None without."""
-    return config[_PLAIN_FIELDS:] or None
+    return config[_PLAIN_FIELDS:_BELT_FIELDS] if len(config) >= _BELT_FIELDS else None
 
 
 def unpack_all(layout: str, payload: bytes) -> list:

@@ -27,6 +27,10 @@ class Board:
         self.write = line.write
         rest = int((settings.WIRING == 1) != settings.GATE_ACTIVE_LOW)
         self._pin = Pin(settings.GATE_PIN, Pin.OUT, value=rest)
+        self.put_run = None
+        if settings.RUN_PIN is not None:
+            self._run_pin = Pin(settings.RUN_PIN, Pin.OUT, value=int(settings.RUN_ACTIVE_LOW))
+            self.put_run = self._put_run
         self._eye_pin = Pin(settings.EYE_PIN, Pin.IN, Pin.PULL_UP if settings.EYE_PULL_UP else None)
         self._eye_idle = 1 if settings.EYE_ACTIVE_LOW else 0
         self._gate = None
@@ -59,9 +63,14 @@ class Board:
         self._watchdog.feed()
 
     def make_safe(self) -> None:
-        """Put the gate to rest without anybody's help."""
+        """Put the gate to rest, and let the belt stand, without anybody's help."""
         self._timer.deinit()
         self.put_gate(settings.WIRING == 1)
+        if self.put_run is not None:
+            self.put_run(False)
+
+    def _put_run(self, powered) -> None:
+        self._run_pin.value(powered != settings.RUN_ACTIVE_LOW)
 
     def _on_timer(self, _timer) -> None:
         self._gate.check(self.ticks_us())

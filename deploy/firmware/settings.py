@@ -21,6 +21,11 @@ SECOND_EYE_ACTIVE_LOW = True
 ENCODER_A_PIN = None
 ENCODER_B_PIN = None
 
+# The belt's run permit, for gate.on_disagreement = "stop": the belt may run only while this output
+# is powered. It drives a relay in the circuit of the belt's contactor; None: there is none.
+RUN_PIN = None
+RUN_ACTIVE_LOW = False  # True where a low level lets the belt run
+
 # "usb", or "uart" with its number, pins and baud rate (gate.baud of the configuration).
 STREAM = "usb"
 UART_ID = 0

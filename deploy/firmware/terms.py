@@ -10,8 +10,8 @@ _MAX_GUARD_US = const(60_000_000)
 _CHANNELS = {messages.WATCHED: 1, messages.TICKS: 2}
 
 
-def judge(config: tuple, wiring: int, channels: int) -> int:
-    """Return ACCEPTED, or why a board with this wiring and encoder does not take it."""
+def judge(config: tuple, wiring: int, channels: int, can_stop: bool) -> int:
+    """Return ACCEPTED, or why a board with this wiring, encoder and output does not take it."""
     _delay, guard_us, _pitch, _debounce, limit, wired = config[:6]
     terms = messages.belt_of(config)
     # The encoder counts in 29 bits, half of which lie behind, and a window must be near enough.
@@ -21,4 +21,6 @@ def judge(config: tuple, wiring: int, channels: int) -> int:
         return messages.IMPOSSIBLE
     if terms is not None and channels < _CHANNELS[terms[0]]:
         return messages.NO_ENCODER
+    if messages.stops(config) and not can_stop:
+        return messages.NO_RUN_OUTPUT
     return messages.ACCEPTED

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 SHORT = {
     "bench_virtual_line.py": ["--parts", "100000"],
     "bench_line.py": ["--seconds", "60"],
+    "bench_swap.py": ["--rounds", "4"],
 }
 FULL = {
     "bench_virtual_line.py": ["--parts", "1000000"],

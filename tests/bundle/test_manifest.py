@@ -141,10 +141,18 @@ def test_hostile_json_is_refused():
         text.replace(b'"release": 3', b'"release": NaN'),
         text.replace(b'"release": 3', b'"release": ' + b"[" * 20 + b"]" * 20),
         b"[" * 200_000,
+        b"[1]",
+        b"null",
         text + b" " * 300_000,
     ):
         with pytest.raises(ManifestError):
             parse_manifest(bad)
+
+
+def test_the_defective_labels_are_found_by_their_places():
+    """The model's outputs have no names: the score is the sum of those at these places."""
+    manifest = some_manifest(labels=("ok", "scratch", "bubble"), defective=("bubble", "scratch"))
+    assert manifest.defective_indices == (1, 2)
 
 
 def test_brackets_in_a_text_are_no_nesting():

@@ -25,7 +25,8 @@ OFFICE, STOLEN, ATTACKER = (
     Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2, 3)
 )
 # A refusal is one line that says what is wrong, and then what to do.
-NEXT = re.compile(r"[^\n]+[:;] [^\n]*(again|anew|update|ask for|put|export|look at|copied)[^\n]*")
+ADVICE = "again|anew|update|ask for|put|export|look at|copied|--add"
+NEXT = re.compile(rf"[^\n]+[:;] [^\n]*({ADVICE})[^\n]*")
 ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 group
 
 

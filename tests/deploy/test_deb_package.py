@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 NETWORK = ("Failed to fetch", "error sending request", "dns error", "Connection refused")
 TOOLS = ("dpkg-deb", "zstd") if os.environ.get("COMPRESS") == "zstd" else ("dpkg-deb",)
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+DOCUMENT = re.compile(r"^Documentation=file:/(\S+)", re.MULTILINE)
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +70,21 @@ def test_the_package_has_programs_units_and_scripts(package):
         assert (site / name).is_dir(), name
     for name in ("tensorflow", "keras", "pip", "tests"):
         assert not (site / name).exists(), name
+
+
+def test_what_the_packed_documents_point_at_is_packed_too(package):
+    """A board has no network and no source: a technician's link leads to a file that is there."""
+    _, tree = package
+    folder = tree / "usr/share/doc/linewarden"
+    pages = sorted(folder.rglob("*.md"))
+    links = [(page, link) for page in pages for link in LINK.findall(page.read_text("utf-8"))]
+    assert {"technician.md", "technician-flashing.md"} <= {page.name for page in pages}
+    assert len(links) > 10
+    gone = [(page.name, link) for page, link in links if not (page.parent / link).exists()]
+    assert not gone
+    for unit in (tree / "usr/lib/systemd/system").glob("linewarden*"):
+        for named in DOCUMENT.findall(unit.read_text("utf-8")):
+            assert (tree / named).is_file(), (unit.name, named)
 
 
 def test_the_programs_run_from_where_they_were_unpacked(package):

@@ -13,8 +13,11 @@ import pytest
 from bundles import rewritten
 from flash_rig import OFFICE
 
+from bundle.camera_settings import CameraSettings
+from bundle.judging import Shadow
 from bundle.slot_files import read_state
 from deploy.commands.flash import flash as flash_command
+from deploy.told import shadow_lines
 
 
 @pytest.mark.usefixtures("live_agent")
@@ -30,9 +33,10 @@ def test_a_technician_flashes_confirms_and_goes_back(device, make):
     assert "\x1b" not in out
     code, out, _ = device.run("confirm")
     assert (code, "tiny-1.1 is confirmed" in out) == (0, True)
-    path = device.file(make(2), "two.lwb")
+    path = device.file(make(2, camera=CameraSettings(exposure_us=2000)), "two.lwb")
     code, out, _ = device.run("flash", path, "--json")
     answer = json.loads(out)
+    assert answer["notes"][0].startswith("camera.exposure_us is left to the camera here, trained ")
     assert (code, answer["done"], answer["agent"], answer["slot"]) == (0, True, "judges", "b")
     assert answer["trial"]["frames"] == 2
     code, out, _ = device.run("rollback")
@@ -114,7 +118,7 @@ def test_status_says_what_is_wrong_and_what_next(device, make):
     path = device.slots / "a" / "model.lwb"
     path.write_bytes(path.read_bytes()[:-5])
     code, out, _ = device.run("status")
-    assert (code, "DAMAGED" in out) == (1, True)
+    assert (code, "UNUSABLE" in out) == (1, True)
 
 
 def test_colours_and_a_bar_are_for_terminals_only(device, make):
@@ -148,3 +152,16 @@ def test_colours_and_a_bar_are_for_terminals_only(device, make):
 def test_every_option_is_explained():
     """`--help` has an example."""
     assert "Example:" in flash_command.__doc__
+
+
+def test_a_shadow_says_what_it_could_not_compare():
+    """A technician who decides on the differences must know of parts that say nothing."""
+    seen = Shadow(
+        title="tiny-1.2", parts=10, agree=9, only_new_rejects=1, only_old_rejects=0,
+        rechecks_differ=0, pictures="shadow/tiny-1.2",
+    )  # fmt: skip
+    whole = shadow_lines(seen.model_dump())
+    assert whole[0].startswith("shadow tiny-1.2: 9 of 10 parts alike; 1 rejected by it alone")
+    assert not any("not compared" in line for line in whole)
+    missed = shadow_lines(seen.model_copy(update={"dropped": 4, "failed": 2}).model_dump())
+    assert missed[-1].startswith("not compared: 4 parts that came too fast for it, 2 that it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -58,3 +59,14 @@ def test_who_may_not_is_told_to_type_sudo(tmp_path, monkeypatch):
     with pytest.raises(DeployError, match=r"may not change .*: type `sudo`"):
         check_rights(tmp_path)
     check_rights(tmp_path / "none")
+
+
+def test_a_disk_that_turned_read_only_is_told_apart(tmp_path, monkeypatch):
+    """No right and no `sudo` helps there: worn cards turn so, for root as for anybody."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    worn = SimpleNamespace(f_flag=os.ST_RDONLY)
+    monkeypatch.setattr(os, "statvfs", lambda _: worn)
+    with pytest.raises(DeployError, match=r"read-only.*`linewarden doctor`"):
+        check_rights(tmp_path)
+    with pytest.raises(DeployError, match="may not read"):
+        check_rights(tmp_path, writing=False)

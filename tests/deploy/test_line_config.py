@@ -47,6 +47,17 @@ def test_everything_flashing_needs_is_read(tmp_path):
     assert line.fixed is None
 
 
+def test_what_a_camera_is_set_to_is_read_as_far_as_the_agent_sets_it(tmp_path):
+    """None is left to the camera; of a command nothing is known."""
+    path = tmp_path / "agent.toml"
+    path.write_text(FULL.replace("height = 480", "height = 480\nexposure_us = 2000\ngain = 0"))
+    assert read_line(path).settings == {
+        "pixels": "mjpeg", "exposure_us": 2000, "gain": 0, "white_balance_k": None, "focus": None,
+    }  # fmt: skip
+    path.write_text('[camera]\ndriver = "pipe"\nexposure_us = 2000\n')
+    assert read_line(path).settings == {}
+
+
 def test_a_device_without_a_configuration_has_the_usual_folders(monkeypatch, tmp_path):
     """A board may be flashed before it is set up; unsigned models are not for it."""
     monkeypatch.setattr(line_config, "DEFAULT_CONFIG", tmp_path / "none.toml")
@@ -93,6 +104,7 @@ def test_only_a_plain_true_allows_unsigned_models(tmp_path):
         ('[timing]\ndelay_ms = "400"', "timing.delay_ms '400' is no number"),
         ("[timing]\ndelay_ms = nan", "timing.delay_ms nan is no number"),
         ("[timing]\ndelay_ms = 20", "no time for a verdict"),
+        ('[camera]\ndriver = "v4l2"\ngain = "4"', "camera.gain '4' is no number"),
         ("[camera]\nwidth = true\nheight = 2", "camera.width True is no number"),
         ("\xff", "not valid TOML"),
     ],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from flash_rig import SPEC, tiny_manifest
 
+from bundle.camera_settings import CameraSettings
 from bundle.manifest import Region
 from deploy.errors import FitError
 from deploy.findings import Findings
-from deploy.fit import check_fit, check_time
+from deploy.fit import camera_notes, check_fit, check_time
 from deploy.line_config import LineConfig
 
 LINE = LineConfig(camera=(48, 40), budget_ms=50.0)
@@ -62,6 +63,20 @@ def test_a_model_for_another_product_is_refused_unless_it_is_meant(changed):
 def test_the_order_of_the_labels_does_not_matter():
     """Each model knows its own."""
     assert not refused(tiny_manifest(labels=("ok", "bad")), tiny_manifest())
+
+
+def test_a_camera_set_otherwise_than_in_training_is_a_note_and_no_refusal():
+    """What the line does not say is not spoken of."""
+    new = tiny_manifest(camera=CameraSettings(exposure_us=2000, gain=4))
+    line = LineConfig(camera=(48, 40), settings={"exposure_us": 900.0, "gain": None})
+    assert not refused(new, line=line)
+    assert camera_notes(new, line) == [
+        "camera.exposure_us is 900 here, trained with 2000: set camera.exposure_us = 2000, and "
+        "restart the agent",
+        "camera.gain is left to the camera here, trained with 4: set camera.gain = 4, and restart "
+        "the agent",
+    ]
+    assert camera_notes(new, LINE) == camera_notes(tiny_manifest(), line) == []
 
 
 def test_a_model_slower_than_the_line_is_refused():

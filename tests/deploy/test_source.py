@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import http.server
 import os
+import ssl
 import threading
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
+from certificates import DAY, NOW, Authority
 
 from bundle.container import MAX_ARCHIVE_BYTES
 from deploy.errors import SourceError
@@ -119,9 +122,17 @@ class Served(http.server.BaseHTTPRequestHandler):
             "/large": (200, {"Content-Length": str(MAX_ARCHIVE_BYTES + 1)}, b""),
             "/odd": (200, {"Content-Length": "many"}, b"model"),
             "/moved": (302, {"Location": "/m.lwb"}, b""),
+            "/round": (302, {"Location": "/round"}, b""),
+            "/busy": (503, {}, b""),
             "/file": (302, {"Location": "file:///etc/passwd"}, b""),
         }
         code, headers, body = answers.get(self.path, (404, {}, b""))
+        if self.path == "/locked":  # base64 of "anna:open sesame"
+            allowed = self.headers["Authorization"] == "Basic YW5uYTpvcGVuIHNlc2FtZQ=="
+            code, body = (200, b"model") if allowed else (401, b"")
+        if self.path == "/elsewhere":
+            port = self.server.server_port
+            code, headers = 302, {"Location": f"http://localhost:{port}/locked"}
         self.send_response(code)
         for each in headers.items():
             self.send_header(*each)
@@ -132,15 +143,29 @@ class Served(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Return the address of a server on a free port."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Served) as httpd:
+class Quiet(http.server.ThreadingHTTPServer):
+    """Says nothing of a client that hangs up."""
+
+    def handle_error(self, *_):
+        """Say nothing."""
+
+
+@contextmanager
+def serving():
+    """Serve on a free port."""
+    with Quiet(("127.0.0.1", 0), Served) as httpd:
         thread = threading.Thread(target=partial(httpd.serve_forever, 0.01))
         thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
+        yield httpd
         httpd.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Return the address of a server."""
+    with serving() as httpd:
+        yield f"http://127.0.0.1:{httpd.server_port}"
 
 
 def test_a_server_is_asked_and_may_send_us_on(get, server):
@@ -149,14 +174,30 @@ def test_a_server_is_asked_and_may_send_us_on(get, server):
     assert get(f"{server}/moved").data == b"model"
 
 
+def test_what_a_server_says_of_the_length_is_only_a_hint(get, server):
+    """A length that is no number: the bundle says for itself whether it is whole."""
+    assert get(f"{server}/odd").data == b"model"
+
+
+def test_the_address_may_hold_a_name_and_a_password(get, server):
+    """They go to its server, and to no other that it sends us to."""
+    known = server.replace("//", "//anna:open%20sesame@")
+    fetched = get(f"{known}/locked")
+    assert fetched.data == b"model"
+    assert "sesame" not in fetched.name
+    assert "NAME:PASSWORD" in refused(get, f"{server}/locked")
+    assert "NAME:PASSWORD" in refused(get, f"{known}/elsewhere")
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("/none", "the server says 404"),
+        ("/none", "the server says 404: look at the address"),
+        ("/busy", "the server says 503, it is in trouble: try again later"),
         ("/short", "ended after 5 of 9 bytes"),
         ("/large", "a bundle has at most"),
-        ("/odd", "cannot be fetched"),
-        ("/file", "edirection to"),
+        ("/file", "the server says 302, and leads nowhere: look at the address"),
+        ("/round", "leads nowhere"),
     ],
 )
 def test_a_server_that_does_not_give_a_whole_bundle_is_refused(get, server, path, says):
@@ -167,8 +208,21 @@ def test_a_server_that_does_not_give_a_whole_bundle_is_refused(get, server, path
 def test_a_server_that_is_not_there_is_told(get, server):
     """And the password of the address is not."""
     said = refused(get, "http://anna:secret@127.0.0.1:1/m.lwb")
-    assert "cannot be reached" in said
+    assert "cannot be reached (Connection refused): look at the address" in said
     assert "secret" not in said
+    assert "cannot be fetched" in refused(get, "http://[bad/m.lwb")
+
+
+def test_a_server_that_nobody_vouches_for_is_told_with_the_way_out(get, tmp_path):
+    """A plant's own server with a certificate of its own: the signature needs none."""
+    paths = Authority(tmp_path, "plant").server("127.0.0.1", NOW - DAY, NOW + DAY)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*paths)
+    with serving() as httpd:
+        httpd.socket = context.wrap_socket(httpd.socket, server_side=True)
+        said = refused(get, f"https://127.0.0.1:{httpd.server_port}/m.lwb")
+    assert "nobody here vouches for this server" in said
+    assert "http://" in said
 
 
 def test_other_schemes_are_refused(get):

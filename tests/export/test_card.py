@@ -64,7 +64,7 @@ def make_card(text: str = "plain", *, failing: bool = False) -> Card:
         input=text,
         float_bytes=8_000_000,
         int8_bytes=2_700_000,
-        quantized=QuantizedFacts({text: 35}, "int8", 0.02),
+        quantized=QuantizedFacts({text: 35}, "int8", 0.02, {text: 3}),
         calibration=text,
         parity=check_parity([held_out], (0,), thresholds, OutputSpec()),
         way=make_way(text),
@@ -73,6 +73,7 @@ def make_card(text: str = "plain", *, failing: bool = False) -> Card:
         latency=Latency(20.5, 10.25, 1, 50, text),
         data=text,
         note=text,
+        reference=text,
     )
 
 
@@ -97,6 +98,7 @@ def test_the_page_shows_the_figures():
     assert "100.00% (4 of 4" in page
     assert "2,700,000 bytes" in page
     assert "plain 35" in page
+    assert "not run by XNNPACK</th><td>plain 3<" in page
     assert "10.25 ms" in page
 
 

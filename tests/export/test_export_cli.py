@@ -44,9 +44,11 @@ class TestExport:
     def test_a_run_is_exported_in_few_lines(self, workshop, tmp_path):
         """The converter's lines are in the run's log; the figures are on the screen."""
         out = tmp_path / "tiny-2.0.0.lwb"
+        line = tmp_path / "agent.toml"
+        line.write_text('[camera]\ndriver = "v4l2"\nwidth = 40\nheight = 40\nexposure_us = 900\n')
         result = run(
             *("--run", workshop.run, "--data", workshop.data, "--out", out, "--name", "tiny"),
-            *("--version", "2.0.0", "--release", 7, "--latency"),
+            *("--version", "2.0.0", "--release", 7, "--latency", "--camera", line),
         )
         assert result.exit_code == 0, result.output
         assert len(result.output.splitlines()) < 15
@@ -55,4 +57,7 @@ class TestExport:
         archive = open_archive(out)
         assert (archive.title, archive.manifest.release) == ("tiny-2.0.0", 7)
         assert b"invoke, int8, median" in archive.contents["card.html"]
+        assert archive.manifest.camera.exposure_us == 900
+        assert archive.manifest.needs_agent == "0.1"
+        assert b"camera: pixels mjpeg, exposure_us 900, gain left" in archive.contents["card.html"]
         assert (workshop.run / "export.log").stat().st_size > 0

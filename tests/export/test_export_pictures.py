@@ -13,6 +13,7 @@ from export.pictures import sort_pictures
 from training.dataset import read_index, split_validation
 from training.errors import DataError
 from training.run_folder import list_pictures
+from training.split_file import SplitFile, SplitPicture, apply_split
 
 
 @pytest.fixture
@@ -87,3 +88,27 @@ def test_a_missing_data_folder_is_refused(tmp_path, lists):
     """One line, whatever is wrong with the folder."""
     with pytest.raises(DataError, match="nowhere"):
         sort_pictures(tmp_path / "nowhere", lists, ("bad", "ok"))
+
+
+def test_with_a_split_the_part_of_every_picture_is_known(data):
+    """Without one nobody knows which of the learned pictures show one part."""
+    index = read_index(data, "all")
+    sides = ["train"] * 7 + ["validation", "test", "left_out"]
+    rows = [
+        SplitPicture(
+            name=one.name,
+            sha256=one.sha256,
+            label=one.label,
+            part=at // 2,
+            side=sides[at // 2 % 10],
+        )
+        for at, one in enumerate(index.pictures)
+    ]
+    split = SplitFile(seed=0, pictures=tuple(rows))
+    lists = list_pictures(apply_split(index, split), (), split)
+    pictures = sort_pictures(data, lists, ("bad", "ok"))
+    part_of = split.part_of
+    assert len(pictures.training) == 38
+    assert pictures.training_parts == tuple(part_of[one.sha256] for one in pictures.training)
+    plain = list_pictures(split_validation(read_index(data, "train").pictures, 0.2, 0), ())
+    assert sort_pictures(data, plain, ("bad", "ok")).training_parts is None

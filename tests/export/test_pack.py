@@ -116,6 +116,7 @@ def test_a_model_that_loses_pictures_is_refused_unless_forced(exported, monkeypa
         ({"out": Path("bundle.zip")}, ".lwb"),
         ({"out": Path("nowhere/at/all.lwb")}, "nowhere"),
         ({"golden": Path("no-such-folder")}, "golden"),
+        ({"camera": Path("no-such.toml")}, "no-such.toml"),
     ],
 )
 def test_wrong_options_are_refused_before_any_work(exported, change, words):

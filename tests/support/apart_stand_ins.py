@@ -7,11 +7,15 @@ import os
 import sys
 import time
 
+import cv2
 import numpy as np
+from camera_stand_ins import ScriptedDevice
 
-from agent.cameras.v4l2_settings import Setting
+from agent.cameras.apart import ApartCamera
+from agent.cameras.v4l2 import V4l2Camera
+from agent.clock import SystemClock
 from agent.errors import CameraError
-from agent.records import Frame
+from agent.records import Frame, Setting
 
 PERIOD_S = 0.01
 
@@ -113,3 +117,29 @@ class TooLarge(Moving):
         """Return one."""
         frame = super().read(timeout_s)
         return Frame(np.zeros((999, 999), np.uint8), frame.taken_ns, frame.sequence)
+
+
+class _RealTime(SystemClock):
+    """A clock whose scripted device waits as a real one does."""
+
+    def advance(self, step_ns):
+        """Wait."""
+        self.sleep(max(0, step_ns) / 1e9)
+
+
+class Unwilling(V4l2Camera):
+    """The real driver over a device that exposes for 1500 us, whatever it is asked for."""
+
+    def __init__(self, section, clock):
+        super().__init__(section, clock, self._scripted)
+
+    def _scripted(self, _name):
+        size = {"width": self._section.width, "height": self._section.height}
+        device = ScriptedDevice(_RealTime(), **size)
+        device.sticks[cv2.CAP_PROP_EXPOSURE] = 15
+        return device
+
+
+def unwilling(section, clock):
+    """Return such a camera in a process of its own, as the agent has every video device."""
+    return ApartCamera(section, clock, "apart_stand_ins:Unwilling")

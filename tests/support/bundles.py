@@ -9,6 +9,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundle.archive import write_archive
+from bundle.camera_settings import CameraSettings
 from bundle.container import read_container, write_container
 from bundle.golden import make_golden
 from bundle.manifest import DataFacts, InputSpec, Manifest, Thresholds
@@ -16,6 +17,9 @@ from bundle.signature import sign_manifest
 
 SPEC = InputSpec(height=32, width=32, frame_height=64, frame_width=64)
 LABELS = ("def_front", "ok_front")
+CAMERA = CameraSettings(
+    pixels="mjpeg", exposure_us=2000, gain=0, left_to_camera=("white_balance_k",)
+)
 
 
 def some_manifest(**changes: object) -> Manifest:

@@ -76,7 +76,14 @@ class BoardFirmware:
     interpreter: Interpreter
 
     def __init__(
-        self, boot: int, now_us: int, channels: int = 2, wiring: int = 0, interpreter=None
+        self,
+        boot: int,
+        now_us: int,
+        channels: int = 2,
+        wiring: int = 0,
+        interpreter=None,
+        *,
+        can_stop: bool = True,
     ) -> None:
         self.boot = boot
         self._interpreter = interpreter or self.interpreter
@@ -84,7 +91,7 @@ class BoardFirmware:
         # A board's counter begins in its 30 bits; the caller's ticks may be further on.
         self._base = now_us & ~_COUNTER
         self._tracker = SimpleNamespace(overflow=False)
-        self._order("B", now_us, 6, struct.pack("<IBB", boot, wiring, channels))
+        self._order("B", now_us, 7, struct.pack("<IBBB", boot, wiring, channels, can_stop))
 
     @property
     def open_for(self):
@@ -154,9 +161,10 @@ class BoardFirmware:
         self._now_us = now_us
         fields, said = self._interpreter.ask(letter, now_us - self._base, count, data)
         self._said += said
-        self._open, energised, overflow, self._part, deadline, output, ticks, *counts = fields
+        self._open, powered, overflow, self._part, deadline, output, ticks, *counts = fields
         self.ticks_to_go = None if ticks == _FAR - 1 else ticks
-        self.energised, self._tracker.overflow = bool(energised), bool(overflow)
+        self.energised, self.may_run = bool(powered & 1), bool(powered & 2)
+        self._tracker.overflow = bool(overflow)
         self.deadline_us = None if deadline == _FAR else deadline + self._base
         self.output_due_us = 2**62 if output == _FAR else output + self._base
         self.refused, self.lost, self.memory = counts

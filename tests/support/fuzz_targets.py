@@ -10,8 +10,9 @@ import random
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
-from bundles import some_manifest
+from bundles import CAMERA, some_manifest
 from firmware_host import CONFIG, MS, Host
 from fuzz_corpus import (
     GOOD_CONFIG,
@@ -63,7 +64,7 @@ def gate_wire(rng: random.Random) -> bool:
 
 def gate_board(rng: random.Random) -> bool:
     """The controller's program: no noise opens the gate for a part that nobody allowed."""
-    host = Host(boot=rng.randrange(1, 2**32)).greet()
+    host = Host(boot=rng.randrange(1, 2**32)).greet(replace(CONFIG, stops=True))
     host.wait(20 * MS)
     part = host.part()
     boot, by = host.firmware.boot, host.link.boot
@@ -82,6 +83,7 @@ def gate_board(rng: random.Random) -> bool:
         host.firmware.receive(mangle(rng.choice(frames), rng, orders), host.now_us)
         host.firmware.output(host.now_us)
         assert host.firmware.open_for is None, "noise has opened the gate"
+        assert not host.firmware.may_run, "noise has let the belt run"
     return False
 
 
@@ -125,7 +127,7 @@ def configuration(rng: random.Random) -> bool:
 
 def manifest(rng: random.Random) -> bool:
     """What an archive says of its model: refused, or a manifest that reads the same again."""
-    good = manifest_bytes(some_manifest())
+    good = manifest_bytes(some_manifest(camera=rng.choice((None, CAMERA))))
     data = mangle(good, rng)
     try:
         parsed = parse_manifest(data)

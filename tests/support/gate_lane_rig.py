@@ -59,7 +59,7 @@ class ScriptedGate:
 class Line:
     """A gate lane with everything around it in the test's hands."""
 
-    def __init__(self, room=100, parts_room=10, *, latches=False):
+    def __init__(self, room=100, parts_room=10, *, latches=False, belt=None):
         self.clock = ManualClock(10**10)
         self.gate = ScriptedGate()
         self.judged, self.committed = NeverLose(100), NeverLose(100)
@@ -71,6 +71,7 @@ class Line:
         self.lane = GateLane(
             self.gate, self.judged, self.committed, self.parts, self.recorder, self._next,
             lambda: self.ready, TIMING, self.tally, self.clock, self.mode, latches=latches,
+            belt=belt,
         )  # fmt: skip
 
     def _next(self):

@@ -46,6 +46,7 @@ class LiveLine:
         self.bundle = RENDERED
         self.jitter = 0.1
         self.mqtt_port = mqtt_port
+        self.camera = 'driver = "sim"\ndeck = 16'
         self.more = ""  # further lines of the configuration
         self.gate_more = ""  # and of its section [gate]
         self.environment: dict[str, str] = {}  # of the agent, beside our own
@@ -153,8 +154,7 @@ class LiveLine:
         mqtt = f'[mqtt]\nhost = "127.0.0.1"\nport = {self.mqtt_port}\n' if self.mqtt_port else ""
         self.config.write_text(
             f"""[camera]
-driver = "sim"
-deck = 16
+{self.camera}
 [belt]
 rate_per_s = {self.rate}
 seed = 1
@@ -162,7 +162,7 @@ jitter = {self.jitter}
 parts = {self.parts}
 start_ns = {start_ns}
 [model]
-bundle = "{self.bundle}"
+bundle = "{self.bundle.resolve()}"
 [gate]
 driver = "controller"
 port = "{self.link}"

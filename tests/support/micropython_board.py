@@ -28,8 +28,10 @@ LINE_BYTES = 4_096
 class StandIn:
     """What `pins.Board` is on the Pico: a counter, an output, edges and a line."""
 
-    def __init__(self, boot, tick, channels):
+    def __init__(self, boot, tick, channels, can_stop):
         self.boot = boot
+        self.runs = False
+        self.put_run = self.run if can_stop else None
         self.encoder = Encoder(channels=channels) if channels else None
         self.count = 0
         self.tick = tick
@@ -62,6 +64,9 @@ class StandIn:
     def put_gate(self, energised):
         self.energised = energised
 
+    def run(self, powered):
+        self.runs = powered
+
     def start(self, gate):
         self.gate = gate
 
@@ -85,8 +90,8 @@ class StandIn:
 class Life:
     """One life of the program; `serve` plays the interrupts and the main loop up to a moment."""
 
-    def __init__(self, boot, tick, wiring, channels):
-        self.board = StandIn(boot, tick, channels)
+    def __init__(self, boot, tick, wiring, channels, can_stop):
+        self.board = StandIn(boot, tick, channels, can_stop)
         main.WIRING = wiring
         self.loop = main.build(self.board)
         self.controller = self.loop._controller
@@ -147,10 +152,10 @@ class Main:
 
     def order(self, letter, tick, count):
         if letter == "B":
-            boot, wiring, channels = struct.unpack("<IBB", self.read(count))
+            boot, wiring, channels, can_stop = struct.unpack("<IBBB", self.read(count))
             self.life = None  # two lives at one time would not fit a board's memory
             gc.collect()
-            self.life = Life(boot, tick, wiring, channels)
+            self.life = Life(boot, tick, wiring, channels, can_stop)
             return
         board = self.life.board
         if letter == "S":
@@ -200,7 +205,7 @@ class Main:
         head = struct.pack(
             ANSWER,
             gate.part if gate.is_open else 0,
-            1 if board.energised else 0,
+            (1 if board.energised else 0) | (2 if board.runs else 0),
             1 if controller._tracker.overflow else 0,
             self.part,
             FAR if deadline is None else deadline,

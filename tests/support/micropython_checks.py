@@ -71,6 +71,27 @@ def boot_pin():
         assert NOTES[-1] == ("timer off",)
 
 
+def run_pin():
+    for active_low, off in ((False, 0), (True, 1)):
+        fresh()
+        settings.RUN_PIN, settings.RUN_ACTIVE_LOW = 16, active_low
+        sys.modules.pop("boot", None)
+        __import__("boot")
+        assert ("pin", 16, "out", off) in NOTES, NOTES
+        NOTES.clear()
+        board = pins.Board(NoLine())
+        assert ("pin", 16, "out", off) in NOTES, NOTES
+        board.put_run(True)
+        assert Pin.levels[16] == 1 - off
+        board.put_run(False)
+        assert Pin.levels[16] == off
+        board.put_run(True)
+        board.make_safe()
+        assert Pin.levels[16] == off
+    settings.RUN_PIN, settings.RUN_ACTIVE_LOW = None, False
+    assert pins.Board(NoLine()).put_run is None
+
+
 def interrupts():
     fresh()
     board = pins.Board(NoLine())
@@ -223,8 +244,8 @@ def idle_turn():
 
 
 CHECKS = (
-    future, boot_pin, interrupts, second_eye, service, uart, encoder_pins, encoder_wrap, ring,
-    gate_window, gate_late, idle_turn, encoder_peak, gate_place, idle_belt,
+    future, boot_pin, run_pin, interrupts, second_eye, service, uart, encoder_pins, encoder_wrap,
+    ring, gate_window, gate_late, idle_turn, encoder_peak, gate_place, idle_belt,
 )  # fmt: skip
 for check in CHECKS:
     try:

@@ -29,7 +29,7 @@ class Live:
 
     def __init__(self):
         self.edges = EdgeRing()
-        self.encoder = None
+        self.encoder = self.put_run = None
         self.line = UsbLine()
         self.any, self.write = self.line.any, self.line.write
         self.gate = None

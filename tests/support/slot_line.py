@@ -32,12 +32,19 @@ def write_trust(folder: Path, key: Ed25519PrivateKey = KEY) -> Path:
     return folder
 
 
-def release(folder: Path, number: int, key: Ed25519PrivateKey | None = KEY, **changes) -> bytes:
-    """Return the bytes of a release of the drawn castings' model, changed and signed.
+def release(
+    folder: Path,
+    number: int,
+    key: Ed25519PrivateKey | None = KEY,
+    *,
+    bundle: Path = RENDERED,
+    **changes,
+) -> bytes:
+    """Return the bytes of a release of a model, the drawn castings' one, changed and signed.
 
     `golden` replaces the outputs that are expected of the golden frames.
     """
-    archive = open_archive(RENDERED)
+    archive = open_archive(bundle)
     contents = dict(archive.contents)
     if "golden" in changes:
         contents["golden/expected.json"] = changes.pop("golden")
@@ -90,7 +97,7 @@ class SlotLine(LiveLine):
         super()._write_config(start_ns)
         text = self.config.read_text("utf-8")
         own = f'slots = "{self.slots}"\ntrust = "{self.trust}"\n{self.model}'
-        text = text.replace(f'bundle = "{self.bundle}"\n', own)
+        text = text.replace(f'bundle = "{self.bundle.resolve()}"\n', own)
         self.config.write_text(text + self.settings, "utf-8")
 
 

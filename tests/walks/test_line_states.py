@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 
 import pytest
@@ -113,5 +114,41 @@ def test_a_welded_gate_is_found_out_and_latched_until_a_person_resumes(tmp_path)
         shown = json.loads(linewarden("line", "show", "--config", line.config, "--json"))
         assert shown["mode"] == "latched"
         linewarden("line", "resume", *who)
+        assert "resumed" in {deed for deed, by in deeds(line) if by.startswith("Anna (")}
+        assert line.stop_agent() == 0
+
+
+def permits(line):
+    """Return what the belt's contactor was given, in order, from the belt's own record."""
+    entries = (json.loads(one) for one in line.record.read_text().splitlines() if one.endswith("}"))
+    return [entry["may_run"] for entry in entries if entry.get("event") == "belt"]
+
+
+def test_a_welded_gate_stops_the_belt_until_a_person_resumes(tmp_path):
+    """Neither the agent's death nor the controller's lets it run again; only Anna's word does."""
+    with LiveLine(tmp_path, rate=5.0, parts=5000) as line:
+        line.gate_more = (
+            'second_eye = "bin"\nsecond_eye_ms = 150.0\nsecond_eye_guard_ms = 40.0\n'
+            'on_disagreement = "stop"\n'
+        )
+        line.more = "[timing]\nmin_pitch_ms = 80.0\n"
+        eye = ("--second-eye=bin", "--second-eye-ms=150", "--flap=stuck_open")
+        gate = line.start_gate(*eye)
+        line.start_agent()
+        wait_until(lambda: events(line, "belt_stopped"), "a belt that stands")
+        assert permits(line) == [True, False]
+        shown = ("line", "show", "--config", line.config, "--json")
+        wait_until(lambda: json.loads(linewarden(*shown))["mode"] == "latched", "a latched line")
+        line.kill_agent()
+        line.start_agent()
+        wait_until(lambda: len(events(line, "belt_stopped")) == 2, "the agent's word for it")
+        gate.send_signal(signal.SIGUSR2)  # the controller's power goes and comes
+        wait_until(lambda: events(line, "gate_restart"), "the controller's return")
+        seen = len(line.rows())
+        wait_until(lambda: len(line.rows()) >= seen + 5, "parts of the stopped line")
+        assert permits(line) == [True, False]
+        who = ("--config", line.config, "--by", "Anna", "--why", "the flap is mended")
+        linewarden("line", "resume", *who)
+        wait_until(lambda: permits(line)[2:3] == [True], "a belt that may run again")
         assert "resumed" in {deed for deed, by in deeds(line) if by.startswith("Anna (")}
         assert line.stop_agent() == 0

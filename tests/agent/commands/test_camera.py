@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,8 +14,10 @@ from bundles import SPEC, write_scripted
 from camera_stand_ins import writer
 from typer.testing import CliRunner
 
+from agent import drivers
 from agent.commands.camera import bar, camera
 from agent.errors import CameraError, ConfigError
+from bundle.camera_settings import CameraSettings
 from bundle.manifest import Region
 
 
@@ -21,9 +25,9 @@ from bundle.manifest import Region
 def configured(tmp_path):
     """Return a maker of configurations around a camera section."""
 
-    def make(section, extra=""):
+    def make(section, extra="", trained=None):
         spec = SPEC.model_copy(update={"region": Region(x=10, y=12, width=20, height=16)})
-        write_scripted(tmp_path / "model.lwb", input=spec)
+        write_scripted(tmp_path / "model.lwb", input=spec, camera=trained)
         path = tmp_path / "agent.toml"
         path.write_text(
             f"[camera]\n{section}\n[model]\nbundle = 'model.lwb'\n[gate]\ndriver = 'sim'\n"
@@ -102,6 +106,29 @@ def test_another_size_than_the_models_is_told(configured, tmp_path):
     section = _pipe(64, 48, 100).replace("height = 64", "height = 48")
     told = _run("show", "--config", configured(section), "--out", tmp_path / "a.png", code=1)
     assert "the model was trained on 64x64, the camera gives 64x48" in told
+
+
+def test_settings_that_are_not_those_of_the_training_are_told(configured, tmp_path, monkeypatch):
+    """As they were read back; they do not keep the frame from being judged."""
+    support = Path(__file__).parents[2] / "support"
+    monkeypatch.setenv("PYTHONPATH", f"{support}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setitem(drivers.CAMERAS, "v4l2", "apart_stand_ins:unwilling")
+    section = (
+        "driver = 'v4l2'\ndevice = '/dev/video7'\nwidth = 64\nheight = 64\npixels = 'gray'\n"
+        "frame_rate = 100.0\nexposure_us = 2000\nstrict = false"
+    )
+    trained = CameraSettings(exposure_us=2000, gain=4)
+    path = configured(section, "[quality]\nblank_spread = 0.0\nblack_mean = 0.0\n", trained)
+    words = ["show", "--config", path, "--out", tmp_path / "a.png"]
+    lines = _run(*words).splitlines()
+    assert "exposure_us 1500   NOT TAKEN, asked for 2000" in lines
+    assert "camera      exposure_us is 1500 here, trained with 2000" in lines
+    assert "camera      gain is left to the camera here, trained with 4" in lines
+    assert len(json.loads(_run(*words, "--json"))["differs"]) == 2
+    path = configured(
+        _pipe(64, 64, 100), "[quality]\nblank_spread = 0.0\nblack_mean = 0.0\n", trained
+    )
+    assert json.loads(_run(*words, "--json"))["differs"] == []
 
 
 def test_without_a_bundle_the_still_comes_all_the_same(configured, pictures, tmp_path):

@@ -254,6 +254,20 @@ def test_a_whole_model_that_cannot_judge_here_is_a_fault(configured, tmp_path):
     assert result.exit_code == 1
 
 
+def test_what_check_config_only_notes_is_told_as_a_note(configured, tmp_path):
+    """It is neither fault nor warning, and asks for nothing to be typed."""
+    ours, theirs = pty.openpty()
+    configured(gate="controller", port=f'port = "{os.ttyname(theirs)}"')
+    found = json.loads(run(tmp_path / "agent.toml", "--json").output)["findings"]
+    shown = run(tmp_path / "agent.toml").output
+    os.close(theirs)
+    os.close(ours)
+    (note,) = [each for each in found if each["level"] == "note"]
+    assert (note["subject"], note["next"]) == ("configuration", "")
+    assert "an agent that starts now would not get it" in note["text"]
+    assert "note " in shown
+
+
 def test_a_wrong_configuration_is_the_first_fault(tmp_path):
     """With the key that is wrong."""
     (tmp_path / "agent.toml").write_text("[camera]\ndriver = 3\n")

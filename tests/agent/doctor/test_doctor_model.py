@@ -8,6 +8,7 @@ from flash_rig import SPEC
 
 from agent.doctor.finding import Level
 from agent.doctor.model_checks import check_model
+from bundle.camera_settings import CameraSettings
 from bundle.judging import Judging, write_judging
 
 
@@ -39,6 +40,22 @@ def test_a_model_for_another_camera_is_a_fault(flashed):
     found = check_model(flashed(input=SPEC), running=False)[-1]
     assert "frames of 48x40, the camera gives 300x300" in found.text
     assert found.level is Level.FAULT
+
+
+def test_a_camera_set_otherwise_than_in_training_is_warned_of(flashed, configured):
+    """By what stands in the configuration; of a camera that is drawn nothing is said."""
+    flashed(input=SPEC, camera=CameraSettings(exposure_us=2000, gain=4))
+    text = (
+        '[camera]\ndriver = "v4l2"\ndevice = "/dev/none"\nwidth = 48\nheight = 40\n'
+        'exposure_us = 900\n[model]\n{model}\n[gate]\ndriver = "{gate}"\n{port}\n'
+        '[ledger]\nfolder = "ledger"\n'
+    )
+    found = check_model(configured(text=text), running=False)
+    warned = [each for each in found if each.subject == "camera settings"]
+    assert [each.level for each in warned] == [Level.WARNING] * 2
+    assert warned[0].text == "camera.exposure_us is 900 here, trained with 2000"
+    assert warned[1].next == "set camera.gain = 4"
+    assert "camera settings" not in levels(check_model(configured(), running=False))
 
 
 def test_what_the_agent_says_of_its_model_is_told(flashed, tmp_path):

@@ -6,11 +6,16 @@ import random
 
 import numpy as np
 import pytest
+from bundles import SPEC, some_manifest
 
 from agent.config.quality import Quality
+from agent.drift.measures import Bins
 from agent.drift.watch import LineWatch
 from agent.quality.frames import FrameQuality
 from agent.records import Event, Judged, Part, Reason, Trigger, Verdict, VerdictKind
+from bundle.light import Sharpness
+from bundle.manifest import Region
+from bundle.reference import FigureReference, LineReference, cut
 
 GRID = np.indices((16, 16)).sum(axis=0) % 2
 
@@ -128,6 +133,66 @@ def test_another_model_begins_anew(watch, rng):
     assert feed(watch, parts) == []
     assert [one.source for one in watch.drift.figures] == ["learning"] * 3
     assert watch.trend.trend == "learning"
+
+
+def known(level, *, gray=True, region=None):
+    """Return the manifest of a model that was trained on pictures of about that brightness."""
+    light = Bins(*cut([level + 0.1 * at for at in range(-50, 51)], [1.0] * 101), 400)
+    figure = FigureReference(edges=light.edges, shares=light.shares, parts=400)
+    spec = SPEC.model_copy(update={"region": region})
+    return some_manifest(input=spec, reference=LineReference(gray=gray, brightness=figure))
+
+
+def sources(watch, name="brightness"):
+    """Return what a figure is held against."""
+    return [one.source for one in watch.drift.figures if one.name == name]
+
+
+def test_each_model_is_held_against_its_own_training_data(rng):
+    """The next one, whose pictures were darker, begins with its own reference at once."""
+    manifests = {"casting-1": known(120), "casting-2": known(90)}
+    watch = LineWatch(FrameQuality(Quality()), manifests.get)
+    assert feed(watch, [judged(rng) for _ in range(100)]) == []
+    assert sources(watch) == ["bundle", "learning"]
+    assert sources(watch, "score") == ["learning"]
+    events = feed(watch, [judged(rng, model="casting-2") for _ in range(60)])
+    assert [event.kind for event in events] == ["exposure_drift"]
+    assert "looks like the training data: it is higher" in events[0].text
+    assert feed(watch, [judged(rng, model="casting-1") for _ in range(100)]) == []
+
+
+def test_a_model_without_a_reference_is_learned(rng):
+    """Also one that judges no more when its part is written."""
+    watch = LineWatch(FrameQuality(Quality()), {"casting-1": some_manifest()}.get)
+    feed(watch, [judged(rng)])
+    assert sources(watch) == ["learning"]
+    feed(watch, [judged(rng, model="gone-1")])
+    assert sources(watch) == ["learning"]
+
+
+def test_a_line_in_colour_is_not_held_against_gray_pictures(rng):
+    """Nor the other way round: another figure is measured there."""
+    for gray, colour in ((True, True), (False, False)):
+        watch = LineWatch(FrameQuality(Quality()), lambda _, gray=gray: known(120, gray=gray))
+        part = judged(rng)
+        if colour:
+            pixels = np.repeat(part.pixels[..., None], 3, axis=2)
+            pixels[..., 2] //= 2
+            part = Judged(part.verdict, pixels)
+        feed(watch, [part])
+        assert sources(watch) == ["learning"]
+
+
+def test_sharpness_is_measured_in_the_region_of_the_model_that_judges(rng):
+    """After a swap in that of the new one."""
+    quality = FrameQuality(Quality())
+    regions = {"casting-1": Region(x=0, y=0, width=8, height=8), "casting-2": None}
+    watch = LineWatch(quality, lambda title: known(120, region=regions[title]))
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)
+    for title, window in (("casting-1", (0, 0, 8, 8)), ("casting-2", None)):
+        part = judged(rng, model=title)
+        feed(watch, [Judged(part.verdict, pixels)])
+        assert quality.sharpness(pixels) == Sharpness(window).of(pixels)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (16, 16, 1), (16, 16, 3), (16, 16, 4)])

@@ -17,10 +17,13 @@ from agent.audit.verify import verify_folder
 from agent.config.document import parse_config
 from agent.drill.plays import Stage
 from agent.drill.record import Record
+from agent.drill.station import Station
 from agent.drill.steps import STEPS, Fault, known_open
 from agent.drill.walk import drill, fire_once
 from agent.errors import DrillError, LedgerError
 from agent.ledger.disk import FolderLock
+from agent.line.files import LineState, write_state
+from agent.line.mode import ModeKind
 from agent.records import OutcomeCode
 
 TIMING = "[timing]\ndelay_ms = 400.0\nguard_ms = 20.0\nmin_pitch_ms = 40.0\n"
@@ -232,3 +235,20 @@ def test_wrong_answers_are_said_in_one_line(tmp_path, content):
     answers = tmp_path / "answers.json"
     answers.write_text(content)
     linewarden("gate", "drill", "--config", path, "--by", "A", "--answers", answers, code=1)
+
+
+@pytest.mark.parametrize("latched", [False, True])
+def test_the_drill_lets_a_belt_run_that_nobody_has_stopped(tmp_path, latched):
+    """It stands in the agent's place: the belt of a latched line stands, as it would for that."""
+    more = '\nsecond_eye = "bin"\nsecond_eye_guard_ms = 20.0\non_disagreement = "stop"'
+    with GateProcess(tmp_path, parts=0) as process:
+        config, _path = desk(tmp_path, controller(process) + more)
+        folder = tmp_path / "ledger"
+        folder.mkdir()
+        if latched:
+            write_state(folder, LineState(mode=ModeKind.LATCHED, why="part 7"))
+        station = Station(config, CLOCK, passes=False)
+        station.open()
+        station.serve_until(lambda: station.gate._run.due_ns is None, 10.0)
+        station.close()
+        assert ("may_run" in process.record.read_text()) is not latched

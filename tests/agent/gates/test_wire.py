@@ -17,6 +17,7 @@ from agent.gates.codes import (
     OutcomeKind,
     Refusal,
     ReportKind,
+    RunPermit,
     Wiring,
 )
 from agent.gates.wire import (
@@ -34,8 +35,9 @@ U8, U16 = st.integers(0, 2**8 - 1), st.integers(0, 2**16 - 1)
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 BELTS = st.builds(messages.Belt, st.sampled_from(BeltMode), U32, U32, U32, U32, U8)
 CONFIGS = st.builds(
-    messages.Config, U32, U32, U32, U32, U16, st.sampled_from(Wiring), st.none() | BELTS
-)
+    messages.Config, U32, U32, U32, U32, U16, st.sampled_from(Wiring), st.none() | BELTS,
+    st.booleans(),
+)  # fmt: skip
 KINDS = st.sampled_from(OutcomeKind)
 REPORTS = st.tuples(st.sampled_from(ReportKind), U32)
 FAULTS = st.integers(0, 127).map(Faults)
@@ -53,6 +55,7 @@ MESSAGES = st.one_of(
     st.builds(messages.Ack, st.lists(st.tuples(U8, U16), max_size=messages.MAX_ACKS).map(tuple)),
     st.builds(messages.Fault, FAULTS),
     st.just(messages.Bye()),
+    st.builds(messages.Run, U32, st.sampled_from(RunPermit)),
 )
 BELT = messages.Belt(BeltMode.TICKS, 2_000, 40, 85, 10_000)
 CONFIG = messages.Config(400_000, 8_000, 17_000, 3_000, 64)
@@ -72,6 +75,10 @@ ONE_OF_EACH = [
     messages.Ack(((0, 0x1234), (255, 0))),
     messages.Fault(Faults.HEARTBEAT | Faults.PHOTO_EYE),
     messages.Bye(),
+    replace(CONFIG, stops=True),
+    replace(CONFIG, belt=BELT, stops=True),
+    messages.Configured(ConfigStatus.NO_RUN_OUTPUT, replace(CONFIG, belt=BELT, stops=True)),
+    messages.Run(3, RunPermit.WHILE_HEARD),
 ]
 
 

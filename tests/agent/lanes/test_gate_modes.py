@@ -182,3 +182,42 @@ def test_a_disagreement_is_told_counted_and_latches_where_configured(latches):
     assert event.kind == "gate_disagrees"
     assert line.tally.snapshot().disagreements == 1
     assert line.mode.at(0).diverts is latches
+
+
+class Contactor:
+    """What a gate is told of the belt."""
+
+    def __init__(self):
+        self.told = []
+
+    def let_run(self, *, may_run):
+        """Keep it."""
+        self.told.append(may_run)
+
+
+def test_a_latch_stops_the_belt_and_nothing_else_does():
+    """A disagreement stops it in the same step; a pause and a bypass do not; a resumption frees."""
+    belt = Contactor()
+    line = Line(latches=True, belt=belt)
+    line.lane.step()
+    line.mode.change(PAUSE)
+    line.lane.step()
+    bypass(line)
+    line.lane.step()
+    assert belt.told == [True, True, True]
+    line.gate.events.append(GateNotice(DISAGREES, "part 7 was not seen in the bin"))
+    line.lane.step()
+    line.mode.change(PAUSE)  # over a latch it stays one
+    line.lane.step()
+    line.mode.change(INSPECTING)
+    line.lane.step()
+    assert belt.told[3:] == [False, False, True]
+
+
+def test_a_line_that_was_latched_before_never_lets_the_belt_run():
+    """The first that the gate hears of an agent that comes back latched is to stop."""
+    belt = Contactor()
+    line = Line(latches=True, belt=belt)
+    line.mode.latch("welded", 1)
+    line.lane.step()
+    assert belt.told == [False]

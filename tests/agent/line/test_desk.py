@@ -20,6 +20,7 @@ from agent.line.files import (
     REQUEST_NAME,
     STATE_NAME,
     Request,
+    is_latched,
     leave_request,
     read_state,
     take_request,
@@ -177,6 +178,24 @@ def test_a_damaged_state_file_counts_as_a_pause(rig):
     (rig.folder / STATE_NAME).write_bytes(b"{")
     rig.start()
     assert rig.now is ModeKind.PAUSED
+
+
+def test_a_damaged_state_file_of_a_line_that_stops_its_belt_counts_as_a_latch(rig):
+    """It may have said so, and then no accident may let the belt run: a person resumes."""
+    (rig.folder / STATE_NAME).write_bytes(b"{")
+    assert is_latched(rig.folder)
+    mode = LineMode()
+    LineDesk(rig.folder, mode, rig.section, rig._tell, rig.clock, stops=True).open()
+    assert mode.set.kind is ModeKind.LATCHED
+
+
+def test_whether_a_line_was_left_latched_can_be_read_while_no_agent_runs(rig):
+    """By the drill, which must not let a belt run that was stopped for a disagreement."""
+    assert not is_latched(rig.folder)
+    rig.mode.latch("part 7 went the wrong way", 1)
+    rig.desk.check()
+    assert is_latched(rig.folder)
+    assert not is_latched(rig.folder / "nothing")
 
 
 def test_a_latch_is_noted_once(rig):

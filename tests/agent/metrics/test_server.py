@@ -116,6 +116,15 @@ def test_each_figure_that_drifts_is_one():
     assert ("linewarden_drift_index", ("brightness",)) not in found
 
 
+def test_of_two_references_the_worse_one_is_shown():
+    """Against the bundle and against the first parts; one sample each, whatever the order."""
+    both = [figure("score", 0.3), figure("score", 0.1, drifting=True)]
+    for drift in (both, both[::-1]):
+        found = values(state(drift=drift))
+        assert found["linewarden_drift", ("score",)] == 1
+        assert found["linewarden_drift_index", ("score",)] == 0.3
+
+
 def test_the_reject_rates_trend_has_a_sign():
     """Up is 1, down is -1, anything else nothing."""
     signs = {"rising": 1, "falling": -1, "steady": 0, "learning": 0}
@@ -140,7 +149,7 @@ def test_every_number_of_the_account_has_a_metric():
     shown = {"at", "since", "version", "balance", "reasons", "outcomes", "parts_per_s", "backlog"}
     shown |= {"trigger_to_verdict_ms", "hand_to_gate_ms", "overhead_ms", "invoke_ms"}
     shown |= {"model", "gate", "camera", "broker", "drift", "reject_trend"}
-    shown |= {"line", "gate_disagrees", "board"}
+    shown |= {"line", "gate_disagrees", "board", "camera_differs"}
     # The account since the ledger was begun holds the session's; a hash is no number.
     left_out = {"session", "audit"}
     assert shown | left_out == set(State.model_fields)

@@ -35,6 +35,7 @@ globals().update(
     )
 )
 globals().update(promises_of("test_firmware_second_eye"))
+globals().update(promises_of("test_firmware_run"))
 globals().update(promises_of("test_firmware_ticks"))
 globals().update(promises_of("test_firmware_watched"))
 schedules = load_model_tests("test_firmware_schedules").Schedules

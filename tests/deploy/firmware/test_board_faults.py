@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from firmware_board import BoardFirmware, needs_micropython
@@ -11,11 +12,12 @@ from firmware_models import load_tests
 from firmware_talk import FOREVER, board, record_all, skip
 
 from agent.gates import messages
-from agent.gates.codes import OutcomeKind
+from agent.gates.codes import OutcomeKind, RunPermit
 from agent.gates.wire import DELIMITER, decode_frame, encode_frame
 
 pytestmark = [needs_micropython, pytest.mark.usefixtures("interpreter")]
 WIRE = load_tests("agent/gates/test_wire.py")
+ANSWERS = {messages.Configured, messages.Run, messages.Refused}
 
 
 def test_lost_edges_reject_everything_in_flight():
@@ -51,6 +53,23 @@ def test_a_repeated_frame_is_acked_again_and_does_nothing_else():
     acks = [mark for ack in heard if isinstance(ack, messages.Ack) for mark in ack.marks]
     assert [seq for seq, _crc in acks] == [200, 200]
     assert [message.part for message in heard if isinstance(message, messages.Refused)] == [77]
+
+
+def test_the_longest_frames_have_a_place_of_their_own_until_they_are_acked():
+    """CONFIGURED with all its parts and those behind it: repeated whole, and nothing done twice."""
+    host = board()
+    told = replace(CONFIG, belt=WIRE.BELT, stops=True)
+    orders = [(told, 100), (messages.Run(1, RunPermit.ON), 101), (messages.Pass(1, 2, 3), 102)]
+    data = b"".join(encode_frame(each, seq, host.link.boot) for each, seq in orders)
+    host.firmware.receive(data, host.now_us)
+    first = said(host.firmware.output(host.now_us))
+    answers = [each for each in first if type(each) in ANSWERS]
+    assert {type(each) for each in answers} == ANSWERS
+    host.firmware.receive(data, host.now_us)
+    assert not [each for each in said(host.firmware.output(host.now_us)) if type(each) in ANSWERS]
+    host.firmware.advance(host.now_us + 100 * MS)
+    again = said(host.firmware.output(host.now_us + 100 * MS))
+    assert all(answer in again for answer in answers)
 
 
 @pytest.mark.parametrize(("off_by", "repeats"), [(0, 0), (1, 1)])

@@ -12,6 +12,7 @@ CHECKS = {
     "future": "no file may say `from __future__ import annotations`: MicroPython has it not",
     "boot_pin": "the gate's pin is at rest before anything else, for all four ways of wiring it",
     "interrupts": "eye and timer work in hard interrupts without memory; the watchdog comes last",
+    "run_pin": "the belt's output is off before any order and at the end, however it is wired",
     "second_eye": "the eye behind the gate has an interrupt of its own, without memory, marked so",
     "service": "with the service pin to ground the program leaves the board to mpremote",
     "uart": "the UART waits for nobody, in or out",
