@@ -76,7 +76,7 @@ def measure(folder: Path, options: argparse.Namespace, port: int, states: States
         agent = psutil.Process(line.start_agent().pid)
         start = time.monotonic()
         memory: list[tuple[float, float]] = []
-        while len(line.met()) < parts and time.monotonic() < start + 3 * options.seconds + 60:
+        while line.met_count() < parts and time.monotonic() < start + 3 * options.seconds + 60:
             memory.append((time.monotonic() - start, agent.memory_info().rss / 1e6))
             time.sleep(2)
         busy = agent.cpu_times()
