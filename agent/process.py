@@ -18,6 +18,7 @@ from agent.errors import ConfigError
 from agent.journal import formatter_for
 from agent.notify import Notifier
 from agent.unconfigured import WHAT_NEXT, is_unconfigured, wait_for_start
+from agent.waiting import WaitingPlant
 
 if TYPE_CHECKING:
     from agent.service import Service
@@ -46,7 +47,11 @@ def run_agent(config_path: Path) -> bool:
     else:
         stop_on_signals(stop)
         service = wait_for_start(
-            config_path, lambda config: _build(config, notifier, waits=True), notifier, stop
+            config_path,
+            lambda config: _build(config, notifier, waits=True),
+            notifier,
+            stop,
+            plant=WaitingPlant(SystemClock()),
         )
     return service is None or service.run(stop)
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from agent.config.document import MAX_CONFIG_BYTES, Config, read_config
 from agent.errors import AgentError, ConfigError
@@ -36,6 +36,19 @@ class Lack:
 
     sentence: str
     passes: bool = False
+    config: Config | None = None  # where it is not the configuration that is wrong
+
+
+class Plant(Protocol):
+    """Who else is told while nothing can be started; neither call may raise or take long."""
+
+    def tell(self, config: Config | None, why: str) -> None:
+        """Say why; called at every look, with None while there is no good configuration."""
+        ...
+
+    def close(self, *, stopped: bool) -> None:
+        """Say no more: the agent was `stopped`, or starts and speaks for itself."""
+        ...
 
 
 def is_unconfigured(path: Path) -> bool:
@@ -66,6 +79,7 @@ def wait_for_start(
     notifier: Notifier,
     stop: threading.Event,
     every_s: float = LOOK_EVERY_S,
+    plant: Plant | None = None,
 ) -> Started | None:
     """Return what `start` makes of the configuration, once it can; None when asked to stop before.
 
@@ -80,14 +94,18 @@ def wait_for_start(
             notifier.ready(status)
             told = status
         notifier.alive(status)
+        if plant is not None:
+            plant.tell(found.config, found.sentence)
         if stop.wait(every_s):
             notifier.stopping()
-            return None
+            break
         now, waited_s = _stamp(path), waited_s + every_s
         # Also the first time: the file may have changed since it was looked at.
         if now != seen or (found.passes and waited_s >= AGAIN_S):
             seen, waited_s, found = now, 0.0, _try_start(path, start)
-    return found
+    if plant is not None:
+        plant.close(stopped=isinstance(found, Lack))
+    return None if isinstance(found, Lack) else found
 
 
 def _try_start(path: Path, start: Callable[[Config], Started]) -> Started | Lack:
@@ -97,7 +115,7 @@ def _try_start(path: Path, start: Callable[[Config], Started]) -> Started | Lack
     try:
         return start(found)
     except AgentError as error:
-        return Lack(f"{error}; it is tried again", passes=True)
+        return Lack(f"{error}; it is tried again", passes=True, config=found)
 
 
 _NEVER_SEEN = (-1, -1, -1)

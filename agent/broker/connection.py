@@ -162,7 +162,10 @@ class Connection(mqtt.Client):
         """Close what paho keeps open after the end, until the garbage collector comes round.
 
         It holds three descriptors, and a broker that is away for a week is tried 40,000 times.
+        One that is not over is still on its way to the broker: its callback has it hang up there.
         """
+        if not self.over:
+            return
         self.on_connect = self.on_disconnect = self.on_publish = None
         self._reset_sockets()
 

@@ -82,6 +82,11 @@ class MqttPublisher:
         self._due_ns = self._clock.now_ns()
         self._tend()
 
+    def announce(self, online: bytes) -> None:
+        """Let the status topic say this from now on: at once where we are connected."""
+        self._online = online
+        self._send(self._status_topic, online, None, 1, retain=True)
+
     def publish(self, topic: str, body: bytes, *, token: int | None, retain: bool = False) -> bool:
         """Hand over one message; False when the window is full or the broker is away.
 
@@ -117,15 +122,16 @@ class MqttPublisher:
         """What keeps us from publishing, in a sentence; empty when nothing does."""
         return self._line_fault or next(iter(self._topic_faults.values()), "")
 
-    def stop(self) -> None:
-        """Leave `offline` on the status topic and close the connection; harmless twice."""
+    def stop(self, *, goodbye: bool = True) -> None:
+        """Leave `offline` on the status topic and close the connection; harmless twice.
+
+        Without `goodbye` the topic keeps what it says: somebody else is about to say more.
+        """
         self._due_ns = None
         connection = self._connection
         if connection is None:
             return
-        if self._accepted is not None and self._send(
-            self._status_topic, self._offline, None, 1, retain=True
-        ):
+        if goodbye and self._send(self._status_topic, self._offline, None, 1, retain=True):
             self._await_answers(connection)
         connection.leave(LEAVE_S)
         self._tend()

@@ -72,7 +72,9 @@ class ApartCamera:
         self._heard_ns = self._clock.now_ns()
         end_ns = self._heard_ns + round(_PATIENCE_S * 1e9)
         while not self._is_open and (left_ns := end_ns - self._clock.now_ns()) > 0:
-            self._newest(link, left_ns / 1e9)
+            header = self._newest(link, left_ns / 1e9)
+            if header is not None:  # taken before the camera was known to be open
+                self._give_back(link, header)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Return the newest frame, or None after `timeout_s`. Raises CameraError when lost."""

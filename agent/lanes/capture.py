@@ -36,17 +36,18 @@ class CaptureLane(Lane):
         self._pause_ns = FIRST_PAUSE_NS
         self._watch = watch
         self._onlooker = onlooker
+        self._is_open = False
         self.fault = Reason.CAMERA_LOST
         self.taken = 0
 
     @property
     def up(self) -> bool:
-        """Whether the camera is open and not frozen."""
+        """Whether the camera delivers frames, and not the same again and again."""
         return self.fault is Reason.NONE
 
     def step(self) -> None:
         """Read one frame, or try to open the camera once its pause is over."""
-        if not self.up:
+        if not self._is_open:
             self._try_open()
             return
         try:
@@ -60,6 +61,7 @@ class CaptureLane(Lane):
     def end(self) -> None:
         """Let go of the camera."""
         self._camera.close()
+        self._is_open = False
         self.fault = Reason.CAMERA_LOST
 
     def _take(self, frame: Frame) -> None:
@@ -67,6 +69,10 @@ class CaptureLane(Lane):
         self.taken += 1
         if self._watch.repeats(frame.pixels) == 0:
             self._pause_ns = FIRST_PAUSE_NS
+            if not self.up:
+                # Not before: a camera with a process of its own may open after `open` came back.
+                self.fault = Reason.NONE
+                self._tell("camera_up", "the camera delivers frames")
             self._frames.put(frame)
             if self._onlooker is not None:
                 self._onlooker.see(frame)  # after the mailbox has it: a part's frame must be there
@@ -84,14 +90,14 @@ class CaptureLane(Lane):
         except CameraError as error:
             self._lose(error)
             return
-        self.fault = Reason.NONE
-        self._tell("camera_up", "the camera delivers frames")
+        self._is_open = True
 
     def _lose(self, error: CameraError, why: Reason = Reason.CAMERA_LOST) -> None:
         """Report a loss once, then try again at growing distances."""
-        if self.up or self._pause_ns == FIRST_PAUSE_NS:
+        if self.up or self._pause_ns == FIRST_PAUSE_NS or why is not self.fault:
             self._tell(why.value, str(error))
         self._camera.close()
+        self._is_open = False
         self.fault = why
         if self._onlooker is not None:
             self._onlooker.blind(str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,8 @@ from agent.drift.detector import Source
 from agent.drift.trend import Direction
 from agent.line.mode import ModeKind
 from agent.records import OutcomeCode, Reason, VerdictKind
+
+StatusReason: TypeAlias = Literal["started", "stopped", "lost", "cannot_start"]
 
 
 class Body(BaseModel):
@@ -63,14 +65,21 @@ class EventMessage(Body):
 class Status(Body):
     """Whether the agent is there; retained, and the last will when it is not."""
 
-    status: Literal["online", "offline"] = Field(description="Whether the agent is connected.")
-    reason: Literal["started", "stopped", "lost"] = Field(
-        description="`stopped` was meant; `lost` is the broker's word for a dead connection."
+    status: Literal["online", "offline", "waiting"] = Field(
+        description="Whether the agent is connected; `waiting`: it is, but cannot start, and "
+        "every part is rejected."
+    )
+    reason: StatusReason = Field(
+        description="`stopped` was meant; `lost` is the broker's word for a dead connection; "
+        "`cannot_start` is `waiting`."
     )
     device: str = Field(description="The device's name.")
     session: str = Field(description="Names one start of the agent: compare it, not the order.")
     version: str = Field(description="Version of linewarden.")
     since: str = Field(description="When the agent started, by the wall clock: ISO 8601, UTC.")
+    why: str = Field(
+        "", description="What keeps a waiting agent from starting, and what to do; or empty."
+    )
 
 
 class Account(Body):

@@ -24,6 +24,7 @@ from agent.plant.bodies import (
     Result,
     State,
     Status,
+    StatusReason,
 )
 from agent.records import VerdictKind
 from agent.tally import Latency, Snapshot
@@ -40,6 +41,10 @@ SCHEMAS: dict[str, type[Body]] = {
     "state": State,
 }
 SCHEMA_VERSION = 1
+_STATUS: dict[StatusReason, Literal["online", "waiting"]] = {
+    "started": "online",
+    "cannot_start": "waiting",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +139,23 @@ def event_message(row: EventRow, device: str, epoch: str, now_ns: int) -> bytes:
 
 
 def status_message(
-    reason: Literal["started", "stopped", "lost"],
+    reason: StatusReason,
     *,
     device: str,
     session: str,
     version: str,
     since_wall_ns: int,
+    why: str = "",
 ) -> bytes:
-    """Return the body for `status`: online, or offline because it was stopped or lost."""
+    """Return the body for `status`: online, waiting, or offline since it was stopped or lost."""
     status = Status(
-        status="online" if reason == "started" else "offline",
+        status=_STATUS.get(reason, "offline"),
         reason=reason,
         device=device,
         session=session,
         version=version,
         since=iso_time(since_wall_ns),
+        why=why,
     )
     return _json(status)
 

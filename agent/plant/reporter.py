@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Literal
 
 from agent.clock import Clock
 from agent.config.document import Config
 from agent.ledger.rows import EventRow, ResultRow
 from agent.ledger.store import Ledger
-from agent.plant.bodies import State
+from agent.plant.bodies import State, StatusReason
 from agent.plant.messages import (
     Condition,
     Topics,
@@ -89,7 +88,7 @@ class Reporter:
         """Return the last will."""
         return self._status("lost")
 
-    def _status(self, reason: Literal["started", "stopped", "lost"]) -> bytes:
+    def _status(self, reason: StatusReason) -> bytes:
         return status_message(
             reason,
             device=self._device,

@@ -89,13 +89,13 @@ def running_line(
 ) -> Iterator[Line]:
     """Give a board a line: controller, belt without end, subscriber, configuration."""
     port, serial = options.pop("port", "/dev/ttyS1"), options.pop("serial", "ttyS1")
-    probation = options.pop("probation", "")
+    probation, camera = options.pop("probation", ""), options.pop("camera", "")
     heard = subscribe(broker.port, "linewarden/+/+/+/+/result")
     # Its first part comes once the agent has had time to load.
     with belt(folder, lead_s=60.0, **options) as gate:
         line = Line(board, gate, heard)
         with line.plugged(serial):
-            text = config(broker.port, port, probation)
+            text = config(broker.port, port, probation, camera)
             board.put(text.encode(), "/etc/linewarden/agent.toml")
             wait_for(lambda: "vivid-" in board.shows("StatusText"), "a model that judges")
             yield line

@@ -67,7 +67,7 @@ def board_class() -> Any:
     return module.Board
 
 
-def config(mqtt_port: int, port: str = "/dev/ttyS1", probation: str = "") -> str:
+def config(mqtt_port: int, port: str = "/dev/ttyS1", probation: str = "", camera: str = "") -> str:
     """Return the configuration of a line with vivid's camera and a gate on a serial port."""
     timing = "\n".join(f"{name} = {value}" for name, value in TIMING.items())
     return f"""\
@@ -82,6 +82,7 @@ frame_rate = 5.0
 pixels = "yuyv"
 stale_ms = 8000.0
 silent_ms = 20000.0
+{camera}
 [model]
 slots = "/var/lib/linewarden/slots"
 trust = "/etc/linewarden/trust"

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from fake_systemd import FakeSystemd
 from live_line import RENDERED, LiveLine, wait_until
 
 pytestmark = [
@@ -40,6 +41,14 @@ class Card:
         """Let the kernel find an error: from here on nothing can be written."""
         _, device = do("findmnt", "-no", "SOURCE", str(self.place))
         Path(TRIGGER.format(Path(device).name)).write_text("1")
+
+    def lock(self):
+        """Mount it anew for reading only, as a boot does that does not trust it."""
+        assert do("mount", "-o", "remount,ro", str(self.place))[0]
+
+    def unlock(self):
+        """Let it be written to again."""
+        assert do("mount", "-o", "remount,rw", str(self.place))[0]
 
     def mend(self):
         """Take it out, repair it and put it back, as a technician or the next boot does."""
@@ -111,3 +120,30 @@ def test_a_disk_that_goes_read_only_rejects_and_is_told_over_mqtt(
         line.balanced()
         mended_ns = time.monotonic_ns()
         assert any(one["physically"] == "passed" for one in between(line, until_ns, mended_ns))
+
+
+def test_a_start_on_a_read_only_disk_is_told_over_mqtt_and_begins_when_it_can(
+    card, tmp_path, mosquitto, subscribe
+):
+    """Row 51: no part passes, no crash loop, the plant reads why; then it inspects by itself."""
+    statuses = subscribe(mosquitto.port, "linewarden/+/+/+/+/status")
+    with FakeSystemd() as systemd, LiveLine(tmp_path, parts=4000, mqtt_port=mosquitto.port) as line:
+        line.environment = {"NOTIFY_SOCKET": systemd.address}
+        line.start_gate()
+        card.lock()
+        agent = line.start_agent(ready=False)
+        wait_until(lambda: statuses.bodies, "a status")
+        told = statuses.bodies[0]
+        assert (told["status"], told["reason"]) == ("waiting", "cannot_start")
+        assert "read-only" in told["why"].lower()
+        assert told["why"] in systemd.status
+        fed, dark = systemd.fed, line.met_count() + 20
+        wait_until(lambda: systemd.fed > fed + 2, "a fed watchdog")
+        wait_until(lambda: line.met_count() > dark, "parts that meet the gate")
+        assert all(one["physically"] == "diverted" for one in line.met())
+        assert agent.poll() is None
+        card.unlock()
+        wait_until(lambda: statuses.bodies[-1]["status"] == "online", "the agent at the plant")
+        wait_until(lambda: any(one["physically"] == "passed" for one in line.met()), "a PASS")
+        assert line.stop_agent() == 0
+    assert [one["status"] for one in statuses.bodies] == ["waiting", "online", "offline"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -452,3 +454,50 @@ def test_a_missing_secret_is_one_line(tmp_path: Path, option: str) -> None:
             section(1, **{option: str(tmp_path / "nowhere")}), TOPICS.status, "x", ONLINE, OFFLINE
         )
     assert "\n" not in str(caught.value)
+
+
+def test_one_that_leaves_while_it_dials_hangs_up_when_it_is_answered(
+    connect: Callable[..., MqttPublisher],
+    monkeypatch: pytest.MonkeyPatch,
+    wait_until: Callable[..., None],
+) -> None:
+    """Its thread cannot be ended then; it must not stay at the broker under our name."""
+    monkeypatch.setattr("agent.broker.connection.CONNECT_TIMEOUT_S", 30.0)
+    with socket.socket() as broker:
+        broker.settimeout(30)
+        broker.bind(("127.0.0.1", 0))
+        broker.listen(0)  # full with the first one: a second one dials and dials
+        with socket.create_connection(broker.getsockname()), broker:
+            publisher = connect(broker.getsockname()[1])
+            publisher.stop()
+            assert not publisher.connected
+            broker.accept()[0].close()
+            answered = broker.accept()[0]
+            with answered:
+                answered.settimeout(30)
+                assert answered.recv(1000)[0] == 0x10  # CONNECT
+                answered.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK
+                assert answered.recv(1000)[0] == 0xE0  # DISCONNECT
+                wait_until(
+                    lambda: not [one for one in threading.enumerate() if "device-1" in one.name]
+                )
+
+
+def test_what_is_announced_stays_over_a_reconnect_and_a_leave_without_good_bye(
+    mosquitto: Any,
+    subscribe: Any,
+    connect: Callable[..., MqttPublisher],
+    arrive: Any,
+    wait_until: Callable[..., None],
+) -> None:
+    """The status topic says the newest, and keeps it."""
+    publisher = connect(mosquitto.port)
+    arrive(publisher)
+    publisher.announce(b'{"status":"waiting"}')
+    mosquitto.restart()
+    arrive(publisher, connected=False)
+    arrive(publisher)
+    publisher.stop(goodbye=False)
+    late = subscribe(mosquitto.port, TOPICS.status)
+    wait_until(lambda: late.bodies)
+    assert late.bodies == [{"status": "waiting"}]

@@ -160,10 +160,15 @@ def test_a_crash_in_the_driver_is_a_lost_camera_and_no_more(make):
     [("Unplugged", "look at its cable"), ("TooLarge", "larger frames than are configured")],
 )
 def test_the_drivers_own_sentence_comes_through(make, driver, says):
-    """The technician reads what the driver found out."""
+    """The technician reads what the driver found out, whether or not it comes with the opening."""
     camera = make(driver)
-    camera.open()
-    assert says in loses(camera)
+
+    def use():
+        camera.open()
+        raise CameraError(loses(camera))
+
+    with pytest.raises(CameraError, match=says):
+        use()
 
 
 def test_last_words_are_heard_though_ours_were_not():

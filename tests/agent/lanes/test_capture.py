@@ -81,7 +81,7 @@ def test_frames_are_handed_on(desk):
 
 def test_a_camera_that_is_not_there_is_told_once_and_tried_again(desk):
     """The pauses between the tries grow to a bound; the plant hears it once."""
-    desk.camera.fail_open = 8
+    desk.camera.fail_open, desk.camera.frames = 8, [frame(1)]
     tries, pauses, last_ns = 0, [], desk.clock.now_ns()
     while not desk.lane.up:
         before = desk.camera.fail_open
@@ -100,13 +100,29 @@ def test_a_camera_that_is_not_there_is_told_once_and_tried_again(desk):
 
 def test_a_camera_lost_in_the_middle_is_closed_and_opened_again(desk):
     """It comes back by itself, and both are told."""
-    desk.camera.frames = [frame(1), CameraError("it was unplugged")]
+    desk.camera.frames = [frame(1), CameraError("it was unplugged"), frame(2)]
     for _ in range(3):
         desk.lane.step()
     assert not desk.lane.up
     assert desk.camera.closed == 1
-    for _ in range(5):
+    while desk.camera.frames:
         desk.lane.step()
+    assert desk.lane.up
+    assert desk.kinds() == ["camera_up", "camera_lost", "camera_up"]
+
+
+def test_a_camera_that_opens_and_gives_nothing_is_not_up(desk):
+    """One whose process starts slowly and is then refused was never back: it is told lost once."""
+    slow = CameraError("no camera on /dev/video0: look at its cable")
+    desk.camera.frames = [frame(1), slow, None, slow, None, slow, None]
+    while desk.camera.frames:
+        desk.lane.step()
+    assert desk.camera.opened == 4
+    assert not desk.lane.up
+    assert desk.lane.fault is Reason.CAMERA_LOST
+    assert desk.kinds() == ["camera_up", "camera_lost"]
+    desk.camera.frames = [frame(2)]
+    desk.lane.step()
     assert desk.lane.up
     assert desk.kinds() == ["camera_up", "camera_lost", "camera_up"]
 
