@@ -37,13 +37,19 @@ def check_config(
     """
     from agent.clock import SystemClock
     from agent.config.document import options, read_config
+    from agent.errors import ConfigError
     from agent.precheck.check import check
 
     if explain:
         for key, kind, default, sentence in options():
             print(f"{key}  ({kind}, default {default})\n    {sentence}")
         return
-    checked = read_config(config)
+    try:
+        checked = read_config(config)
+    except ConfigError as error:
+        for fault in (str(error), *error.others):
+            typer.echo(f"linewarden: {fault}", err=True)
+        raise typer.Exit(1) from error
     if as_json:
         print(checked.model_dump_json(indent=1))
         return

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AgentError(Exception):
     """The agent cannot do what it was asked to."""
 
 
 class ConfigError(AgentError, ValueError):
-    """The configuration is wrong; the message names key, value and bound."""
+    """The configuration is wrong; the message names key, value and bound.
+
+    `others` are the faults beside it, a line each: a line's state has room for one.
+    """
+
+    def __init__(self, message: str = "", others: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.others = tuple(others)
 
 
 class CameraError(AgentError):

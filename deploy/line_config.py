@@ -86,7 +86,7 @@ def parse_line(data: Table, folder: Path) -> LineConfig:
         trust=folder / _text(model, "model.trust", str(DEFAULT_TRUST)),
         allow_unsigned=model.get("allow_unsigned", False) is True,
         fixed=None if fixed is None else folder / _text(model, "model.bundle", ""),
-        budget_ms=_budget_ms(_table(data, "timing")),
+        budget_ms=_budget_ms(data),
         camera=_camera(_table(data, "camera")),
         settings=_settings(_table(data, "camera")),
         threads=round(_number(_table(data, "engine"), "engine.threads", 1)),
@@ -95,17 +95,33 @@ def parse_line(data: Table, folder: Path) -> LineConfig:
     )
 
 
-def _budget_ms(timing: Table) -> float:
-    """Return what is left for the verdict of a part whose frame was taken at the last moment."""
+def _budget_ms(data: Table) -> float:
+    """Return what is left for the verdict of a part whose frame was taken at the last moment.
+
+    A PASS must be committed as well, and that waits for others. Where the belt has an encoder its
+    fastest run counts.
+    """
+    timing, ledger = _table(data, "timing"), _table(data, "ledger")
     budget_ms = (
-        _number(timing, "timing.delay_ms", 400.0)
-        - 2 * _number(timing, "timing.guard_ms", 8.0)
+        _way_ms(data, "delay", 400.0)
+        - 2 * _way_ms(data, "guard", 8.0)
         - _number(timing, "timing.command_ms", 20.0)
         - _number(timing, "timing.frame_within_ms", 15.0)
+        - _number(ledger, "ledger.group_ms", 0.0)
     )
     if budget_ms <= 0:
-        raise LineConfigError("timing leaves no time for a verdict")
+        raise LineConfigError("timing and ledger.group_ms leave no time for a verdict")
     return budget_ms
+
+
+def _way_ms(data: Table, name: str, default: float) -> float:
+    """Return a time, or what so many ticks take on the fastest belt."""
+    gate = _table(data, "gate")
+    ticks = _number(gate, f"gate.{name}_ticks", 0.0)
+    fastest = _number(gate, "gate.max_ticks_per_s", 0.0)
+    if ticks and fastest:
+        return 1000 * ticks / fastest
+    return _number(_table(data, "timing"), f"timing.{name}_ms", default)
 
 
 def _camera(camera: Table) -> tuple[int, int] | None:

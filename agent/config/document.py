@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,15 +11,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from agent.config.base import PathText, Section, TopicLevel
 from agent.config.bypass import Bypass
-from agent.config.camera import CameraSection, ReplayCamera, frame_size
+from agent.config.camera import CameraSection, frame_size
 from agent.config.encoder import with_shortest_times
-from agent.config.faults import first_fault
-from agent.config.gate import ControllerGate, GateSection, RelaySection, SimGate, refuse_stop
+from agent.config.faults import all_faults
+from agent.config.gate import ControllerGate, GateSection, RelaySection, refuse_stop
 from agent.config.metrics import Metrics
 from agent.config.model import Model, Probation
 from agent.config.options import drivers_by_key, list_options
+from agent.config.paths import placed
 from agent.config.quality import Quality
-from agent.config.trigger import CommandTrigger, PresenceTrigger, TriggerSection
+from agent.config.trigger import PresenceTrigger, TriggerSection
 from agent.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -45,9 +47,12 @@ class Belt(Section):
 
     rate_per_s: float = Field(10.0, gt=0, le=1000, description="Parts per second.")
     jitter: float = Field(0.3, ge=0, lt=1, description="Random shift as a share of the pitch.")
-    seed: int = Field(1, ge=0, description="Seed of the belt and of the drawn parts.")
+    seed: int = Field(1, ge=0, lt=2**63, description="Seed of the belt and of the drawn parts.")
     start_ns: int = Field(
-        0, ge=0, description="Monotonic time of part 0; 0 lets the belt have run since boot."
+        0,
+        ge=0,
+        lt=2**63,
+        description="Monotonic time of part 0; 0 lets the belt have run since boot.",
     )
     parts: int | None = Field(None, ge=1, description="Number of parts; without it: no end.")
 
@@ -84,24 +89,29 @@ class Timing(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Timing:
+        if faults := "\n".join(self._contradictions()):
+            raise ValueError(faults)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
         cutoff_ms = self.delay_ms - 2 * self.guard_ms - self.command_ms
         if cutoff_ms <= self.frame_within_ms:
-            raise ValueError(
+            seconds = "; are these seconds? They are milliseconds" if self.delay_ms < 10 else ""
+            yield (
                 f"delay_ms {self.delay_ms:g} leaves {cutoff_ms:g} ms for frame and verdict "
                 "(delay_ms - 2 * guard_ms - command_ms), and frame_within_ms alone is "
-                f"{self.frame_within_ms:g}: move the gate further away or lower the others"
+                f"{self.frame_within_ms:g}: move the gate further away or lower the others{seconds}"
             )
         if self.min_pitch_ms < self.frame_within_ms:
-            raise ValueError(
+            yield (
                 f"frame_within_ms {self.frame_within_ms:g} is longer than min_pitch_ms "
                 f"{self.min_pitch_ms:g}: a frame could show the next part"
             )
         if self.min_pitch_ms < 2 * self.guard_ms:
-            raise ValueError(
+            yield (
                 f"min_pitch_ms {self.min_pitch_ms:g} is shorter than twice guard_ms "
                 f"{self.guard_ms:g}: two parts could meet in one gate window"
             )
-        return self
 
 
 class Ledger(Section):
@@ -217,7 +227,8 @@ class Config(Section):
 def read_config(path: Path) -> Config:
     """Read and check a configuration; relative paths in it start at its own folder.
 
-    Raises ConfigError with one line that names the key, the value and the bound.
+    Raises ConfigError with one line that names the key, the value and the bound; what else is wrong
+    with the file stands in its `others`.
     """
     try:
         size = path.stat().st_size
@@ -238,9 +249,9 @@ def parse_config(text: str, *, name: str = "agent.toml", folder: Path | None = N
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        said = first_fault(error, known_keys(), drivers_by_key(Config))
-        raise ConfigError(f"{name}: {said}") from error
-    return config if folder is None else _resolved(config, folder)
+        said, *others = _faults(data, error)
+        raise ConfigError(f"{name}: {said}", others) from error
+    return config if folder is None else config.model_copy(update=placed(config, folder))
 
 
 def options() -> list[tuple[str, str, str, str]]:
@@ -253,36 +264,14 @@ def known_keys() -> list[str]:
     return [*(key for key, *_ in options()), *Config.model_fields]
 
 
-def _resolved(config: Config, folder: Path) -> Config:
-    """Let relative paths of the file start at the file's own folder."""
-
-    def place(text: str) -> str:
-        return str(folder / text) if text else text
-
-    camera = config.camera
-    if isinstance(camera, ReplayCamera):
-        camera = camera.model_copy(update={"folder": place(camera.folder)})
-    gate = config.gate
-    if isinstance(gate, SimGate):
-        gate = gate.model_copy(update={"record": place(gate.record)})
-    trigger = config.trigger
-    if isinstance(trigger, CommandTrigger):
-        trigger = trigger.model_copy(update={"pipe": place(trigger.pipe)})
-    model = config.model
-    kept = {name: place(getattr(model, name)) for name in ("bundle", "slots", "trust")}
-    mqtt = config.mqtt
-    files = ("password_file", "ca_file", "cert_file", "key_file")
-    secrets = {name: place(getattr(mqtt, name)) for name in files}
-    return config.model_copy(
-        update={
-            "camera": camera,
-            "gate": gate,
-            "trigger": trigger,
-            "model": model.model_copy(update=kept),
-            "ledger": config.ledger.model_copy(update={"folder": place(config.ledger.folder)}),
-            "mqtt": mqtt.model_copy(update=secrets),
-            "quality": config.quality.model_copy(
-                update={"reference": place(config.quality.reference)}
-            ),
-        }
-    )
+def _faults(data: dict[str, Any], error: ValidationError) -> list[str]:
+    """Return every fault; one that lies between sections keeps the others from being looked at."""
+    known, drivers = known_keys(), drivers_by_key(Config)
+    faults = all_faults(error, known, drivers)
+    if all(fault["loc"] for fault in error.errors(include_url=False)):
+        return faults
+    try:
+        Config.model_validate({name: table for name, table in data.items() if name != "gate"})
+    except ValidationError as more:
+        faults += [one for one in all_faults(more, known, drivers) if one != "gate is missing"]
+    return faults

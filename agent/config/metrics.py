@@ -20,5 +20,8 @@ class Metrics(Section):
     @field_validator("address")
     @classmethod
     def _is_address(cls, address: str) -> str:
-        IPv4Address(address)
+        try:
+            IPv4Address(address)
+        except ValueError as error:
+            raise ValueError("no IPv4 address of an interface, as 127.0.0.1") from error
         return address

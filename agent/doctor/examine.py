@@ -24,9 +24,9 @@ _ELSEWHERE = ("model.", "camera.device", "gate.port", "ledger.folder")
 def examine(path: Path, clock: Clock) -> list[Finding]:
     """Return what was found, in the order in which a technician would look."""
     checked = _read(path)
-    if isinstance(checked, Finding):
+    if isinstance(checked, list):
         running = False
-        found = [checked]
+        found = checked
     else:
         running = is_running(checked)
         found = [
@@ -41,14 +41,15 @@ def examine(path: Path, clock: Clock) -> list[Finding]:
     return found
 
 
-def _read(path: Path) -> Config | Finding:
+def _read(path: Path) -> Config | list[Finding]:
     if is_unconfigured(path):
         text = f"{path} says nothing yet: every part is rejected"
-        return fault("configuration", text, "`sudo linewarden setup`")
+        return [fault("configuration", text, "`sudo linewarden setup`")]
     try:
         return read_config(path)
     except ConfigError as error:
-        return fault("configuration", str(error), "mend it; `linewarden check-config --explain`")
+        following = "mend it; `linewarden check-config --explain`"
+        return [fault("configuration", each, following) for each in (str(error), *error.others)]
 
 
 def _configuration(path: Path, config: Config, clock: Clock) -> list[Finding]:

@@ -139,14 +139,16 @@ class GateLane(Lane):
 
     def _refusal(self, flight: Flight, now_ns: int) -> Reason:
         """Return why a part need not even be looked at."""
-        at_ns = flight.part.trigger.at_ns
-        if flight.spoiled is not Reason.NONE:
+        at_ns, mode = flight.part.trigger.at_ns, self._mode.at(now_ns)
+        # A latch says more than the belt that it has stopped.
+        stopped = flight.spoiled is Reason.BELT_STOP and mode.kind is ModeKind.LATCHED
+        if flight.spoiled is not Reason.NONE and not stopped:
             return flight.spoiled
         if at_ns < self._started_ns:
             return Reason.RESTART
         if self.draining:
             return Reason.STOPPING
-        mode, late = self._mode.at(now_ns), now_ns >= self._timing.cutoff_ns(at_ns)
+        late = now_ns >= self._timing.cutoff_ns(at_ns)
         if mode.diverts or (mode.reason is not Reason.NONE and not late):
             return mode.reason
         if not self._ready():

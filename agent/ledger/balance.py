@@ -9,15 +9,24 @@ from pathlib import Path
 
 from agent.errors import LedgerError
 from agent.ledger.reader import Selection, Sessions, check_session, read_sessions, reading
+from agent.ledger.rules import TAKEN_BACK
 from agent.ledger.sequence import Marks, read_marks
-from agent.records import Reason, VerdictKind
+from agent.records import OutcomeCode, Reason, VerdictKind
 
-ROWS = "SELECT seq, host_boot, at_ns, wall_ns, verdict, reason, published FROM part ORDER BY seq"
+ROWS = """
+SELECT seq, host_boot, at_ns, wall_ns, verdict, reason, published, outcome FROM part ORDER BY seq
+"""
 COUNTED = """
 SELECT boot, min(gate_part), max(gate_part), count(DISTINCT gate_part), min(seq)
 FROM part GROUP BY boot ORDER BY min(seq)
 """
 KINDS = tuple(kind.value for kind in VerdictKind)
+# What the gate cannot have done with a part of this verdict: its row would not say so.
+CONTRARY = {
+    VerdictKind.PASS.value: frozenset(code.value for code in TAKEN_BACK),
+    VerdictKind.REJECT.value: frozenset({OutcomeCode.PASSED.value}),
+    VerdictKind.RECHECK.value: frozenset({OutcomeCode.PASSED.value}),
+}
 TALLIED = frozenset({*KINDS, "pending", "published", "deleted"})
 
 
@@ -77,6 +86,7 @@ class _Seen:
     published: int = 0
     highest: int = 0
     odd: list[int] = field(default_factory=list)
+    contrary: list[int] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -124,7 +134,8 @@ def _tally(connection: sqlite3.Connection) -> Counter[str]:
 
 def _walk(connection: sqlite3.Connection, sessions: Sessions, selection: Selection) -> _Seen:
     seen = _Seen()
-    for seq, host_boot, at_ns, wall_ns, verdict, reason, published in connection.execute(ROWS):
+    for row in connection.execute(ROWS):
+        seq, host_boot, at_ns, wall_ns, verdict, reason, published, outcome = row
         session = sessions.of(host_boot, at_ns)
         if not selection.holds(wall_ns, session):
             continue
@@ -136,6 +147,8 @@ def _walk(connection: sqlite3.Connection, sessions: Sessions, selection: Selecti
         inspected = verdict != VerdictKind.UNINSPECTED.value
         if verdict not in KINDS or inspected != (reason == Reason.NONE.value):
             seen.odd.append(seq)
+        if outcome in CONTRARY.get(verdict, ()):
+            seen.contrary.append(seq)
     return seen
 
 
@@ -163,10 +176,15 @@ def _by_session(seen: _Seen, sessions: Sessions) -> tuple[SessionCount, ...]:
 
 
 def _row_faults(seen: _Seen) -> list[str]:
-    if not seen.odd:
-        return []
-    first = ", ".join(str(seq) for seq in seen.odd[:5])
-    return [f"{len(seen.odd)} rows have no verdict that fits their reason: {first}"]
+    kinds = (
+        (seen.odd, "have no verdict that fits their reason"),
+        (seen.contrary, "have a verdict that does not fit what the gate did"),
+    )
+    return [
+        f"{len(rows)} rows {what}: {', '.join(str(seq) for seq in rows[:5])}"
+        for rows, what in kinds
+        if rows
+    ]
 
 
 def _tally_faults(seen: _Seen, tally: Counter[str]) -> list[str]:

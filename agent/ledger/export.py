@@ -119,6 +119,9 @@ def _export(
     folder = ledger if ledger.is_dir() else ledger.parent
     if file.absolute().parent.resolve() == folder.resolve():
         raise LedgerError(f"{file} lies in the ledger's own folder: write the table elsewhere")
+    if file.exists() and not file.is_file():
+        raise LedgerError(f"{file} is no file: the table takes its place, so name a file")
+    file = file.resolve()  # a link stays one: /dev/stdout is a link
     temporary = file.with_name(file.name + ".part")
     try:
         with reading(ledger) as connection:

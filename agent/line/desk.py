@@ -79,6 +79,10 @@ class LineDesk:
         ended = self._mode.expire(self._clock.now_ns())
         if ended is not None:
             self._note(INSPECTING, "linewarden", f"the bypass by {ended.by} has run out of time")
+        known = self._written
+        if self._mode.set != known:  # a request in the same moment must not hide a latch
+            self._note_latch()
+            self._keep()
         try:
             request = take_request(self._folder)
         except LineError as error:
@@ -86,10 +90,7 @@ class LineDesk:
             self._tell("line_refused", str(error))
             request = None
         if request is not None:
-            self._answer(request)
-        elif self._mode.set != self._written:
-            self._note_latch()
-            self._keep()
+            self._answer(request, known)
 
     def close(self) -> None:
         """End a bypass with the agent."""
@@ -100,9 +101,9 @@ class LineDesk:
         drop_request(self._folder)
         self._keep()
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: Request, known: Mode | None) -> None:
         try:
-            text = self._do(request)
+            text = self._do(request, known)
         except LineError as error:
             text, done = str(error), False
             self._tell("line_refused", f"{request.by} asked to {request.action}: {error}")
@@ -110,8 +111,11 @@ class LineDesk:
             done = True
         self._keep(request.id, done=done, text=text)
 
-    def _do(self, request: Request) -> str:
-        """Carry out a request; returns what was done. Raises LineError."""
+    def _do(self, request: Request, known: Mode | None) -> str:
+        """Carry out a request; returns what was done. Raises LineError.
+
+        `known` is what the line was set to as far as whoever asks can know.
+        """
         if not request.fresh(self._host_boot, self._clock.now_ns()):
             raise LineError("the request is old: ask again")
         who = f"{request.by} ({request.account})" if request.account else request.by
@@ -120,7 +124,13 @@ class LineDesk:
         kind = ModeKind.PAUSED if request.action == "pause" else ModeKind.INSPECTING
         wall_ns = self._clock.wall_ns()
         mode = Mode(kind, request.by, request.why, wall_ns)
-        self._mode.change(mode)
+        if kind is ModeKind.PAUSED:
+            self._mode.change(mode)
+        elif not self._mode.resume(mode, known):
+            raise LineError(
+                "the gate has just been latched: see `linewarden line show`, have it mended, then "
+                "resume"
+            )
         return self._note(mode, who, request.why)
 
     def _bypass(self, request: Request, who: str) -> str:

@@ -89,6 +89,17 @@ class LineMode:
             self._mode = replace(mode, kind=ModeKind.LATCHED) if stays else mode
         return True
 
+    def resume(self, mode: Mode, known: Mode | None) -> bool:
+        """Inspect again; False, and nothing changed, for a latch other than the one `known`.
+
+        Nobody ends a latch that they cannot have heard of.
+        """
+        with self._lock:
+            if self._mode.kind is ModeKind.LATCHED and self._mode != known:
+                return False
+            self._mode = mode
+        return True
+
     def expire(self, now_ns: int) -> Mode | None:
         """Go back to inspecting where the time has run out; returns what has ended."""
         with self._lock:

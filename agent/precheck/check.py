@@ -12,7 +12,9 @@ from agent.models.slot_watch import wanted_bundle
 from agent.precheck.camera_notes import camera_notes
 from agent.precheck.faults import find_faults, model_key
 from agent.precheck.model_time import time_fault, time_model, time_note
+from agent.precheck.network import broker_notes, metrics_faults, metrics_notes
 from agent.precheck.notes import find_notes, is_running
+from agent.precheck.settings import setting_notes
 from bundle.archive import open_archive
 from bundle.errors import BundleError
 
@@ -34,7 +36,11 @@ def check(config: Config, clock: Clock, opener: OpenEngine | None = None) -> Sai
 
     `opener` stands in for the engine of the configuration.
     """
-    said = Said(find_faults(config), find_notes(config))
+    running = is_running(config)
+    faults = [*find_faults(config), *metrics_faults(config.metrics, running=running)]
+    notes = [*find_notes(config), *setting_notes(config)]
+    notes += [*broker_notes(config.mqtt), *metrics_notes(config.metrics)]
+    said = Said(faults, notes)
     if any(fault.startswith("model.") for fault in said.faults):
         return said
     try:

@@ -14,6 +14,8 @@ from agent.config.model import Model
 from agent.errors import ConfigError, ModelError
 from agent.models.slot_watch import terms_of, wanted_bundle
 from agent.precheck.devices import port_fault, same_device, video_fault
+from agent.precheck.network import broker_faults
+from agent.precheck.settings import setting_faults
 from agent.quality.shift import read_reference
 from bundle.archive import open_archive
 from bundle.errors import BundleError
@@ -25,16 +27,8 @@ def find_faults(config: Config) -> list[str]:
     """Return every fault found, each in one sentence that says what to do."""
     faults = [*_ledger_faults(Path(config.ledger.folder)), *_bundle_faults(config)]
     faults += [*_camera_faults(config.camera), *_frame_faults(config)]
-    faults += [*_gate_faults(config.gate), *_shared_faults(config)]
-    for key, text in (
-        ("mqtt.password_file", config.mqtt.password_file),
-        ("mqtt.ca_file", config.mqtt.ca_file),
-        ("mqtt.cert_file", config.mqtt.cert_file),
-        ("mqtt.key_file", config.mqtt.key_file),
-    ):
-        if text and not os.access(text, os.R_OK):
-            faults.append(f"{key}: {text} cannot be read")
-    return faults
+    faults += [*_gate_faults(config.gate), *_shared_faults(config), *setting_faults(config)]
+    return [*faults, *broker_faults(config.mqtt)]
 
 
 def model_key(model: Model) -> str:

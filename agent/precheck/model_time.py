@@ -10,7 +10,7 @@ from statistics import median
 
 from agent.active_model import ActiveModel, OpenEngine
 from agent.clock import Clock
-from agent.config.document import Config, Timing
+from agent.config.document import Config
 from agent.config.gate import ControllerGate
 from agent.errors import AgentError, ModelError
 from agent.models.loader import ModelLoader
@@ -46,28 +46,32 @@ def time_model(path: Path, config: Config, clock: Clock, opener: OpenEngine | No
         model.close()
 
 
-def time_left_ms(timing: Timing) -> float:
-    """Return what is left for the verdict of a part whose frame was taken at the last moment."""
+def time_left_ms(config: Config) -> float:
+    """Return what is left for the verdict of a part whose frame was taken at the last moment.
+
+    A PASS must be committed as well, and that waits for others.
+    """
+    timing = config.timing
     before_ms = 2 * timing.guard_ms + timing.command_ms + timing.frame_within_ms
-    return timing.delay_ms - before_ms
+    return timing.delay_ms - before_ms - config.ledger.group_ms
 
 
 def time_fault(config: Config, times: Times) -> str:
     """Return why most verdicts would come too late, and what to do; empty where they would not."""
-    left_ms = time_left_ms(config.timing)
+    left_ms = time_left_ms(config)
     if times.median_ms <= left_ms:
         return ""
     return (
         f"{_delay(config)}: the model takes {times.median_ms:.1f} ms here (median of "
         f"{_verdicts(times)}) and the line leaves it {left_ms:.1f} ms (the delay less twice "
-        "the guard, command_ms and frame_within_ms), so its parts would be `late`: "
-        f"{_remedy(config, times)}"
+        "the guard, command_ms, frame_within_ms and ledger.group_ms), so its parts would be "
+        f"`late`: {_remedy(config, times)}"
     )
 
 
 def time_note(config: Config, times: Times) -> str:
     """Return that the slowest verdict would have come too late; empty where it would not."""
-    left_ms = time_left_ms(config.timing)
+    left_ms = time_left_ms(config)
     if not times.median_ms <= left_ms < times.worst_ms:
         return ""
     return (
@@ -103,7 +107,7 @@ def _delay(config: Config) -> str:
 def _remedy(config: Config, times: Times) -> str:
     """Say which delay is enough: for the slowest verdict, if that was no exception."""
     model_ms = min(times.worst_ms, 2 * times.median_ms)
-    need_ms = config.timing.delay_ms - time_left_ms(config.timing) + model_ms
+    need_ms = config.timing.delay_ms - time_left_ms(config) + model_ms
     fastest = _fastest(config)
     if fastest is None:
         return (

@@ -114,7 +114,8 @@ class Firmware:
         self._note_stuck(now_us)
         if not new:
             return None
-        barred = self._watch.trouble if self._ready else OutcomeKind.REJECTED
+        trouble = self._watch.trouble or self._run.trouble(alive=self._alive)
+        barred = trouble if self._ready else OutcomeKind.REJECTED
         otherwise = OutcomeKind.REJECTED if self._alive else OutcomeKind.NO_HEARTBEAT
         part = self._tracker.arrive(now_us, barred, otherwise)
         self._set_fault(Faults.QUEUE, on=self._tracker.overflow)
@@ -160,6 +161,7 @@ class Firmware:
             if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:
                 self._pinged_us = None
                 self._tracker.drop(OutcomeKind.NO_HEARTBEAT, self._tracker.shut_from(due_us))
+                self._run.halt(self._tracker, self._tracker.shut_from(due_us), alive=False)
                 self._set_fault(Faults.HEARTBEAT, on=True)
             self._note_stuck(due_us)
         self._set_fault(Faults.QUEUE, on=self._tracker.overflow)
@@ -285,6 +287,7 @@ class Firmware:
 
     def _on_run(self, order: messages.Run, now_us: int) -> None:
         self._send(self._run.take(order), now_us, now_us + _ANSWER_US)
+        self._run.halt(self._tracker, self._tracker.way(now_us) + 1, alive=self._alive)
 
     def _on_recorded(self, recorded: messages.Recorded, _now_us: int) -> None:
         for kind, part in recorded.reports:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agent.gates.codes import RunPermit
+from agent.gates.codes import OutcomeKind, RunPermit
 from agent.gates.messages import Run
+from agent.sim.tracker import Tracker
 
 
 class RunOutput:
@@ -39,3 +40,14 @@ class RunOutput:
     def powered(self, *, alive: bool) -> bool:
         """Whether the belt may run, with or without a host that is heard."""
         return self._permit is RunPermit.ON or (alive and self._permit is RunPermit.WHILE_HEARD)
+
+    def trouble(self, *, alive: bool) -> OutcomeKind:
+        """Return what a part comes to on a belt that may not run; NONE where it may."""
+        stands = self._stops and not self.powered(alive=alive)
+        return OutcomeKind.BELT_STOP if stands else OutcomeKind.NONE
+
+    def halt(self, tracker: Tracker, from_way: int, *, alive: bool) -> None:
+        """Reject what is in flight where the belt may not run: in its time it will be elsewhere."""
+        trouble = self.trouble(alive=alive)
+        if trouble is not OutcomeKind.NONE:
+            tracker.bar(trouble, from_way)

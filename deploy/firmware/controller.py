@@ -32,16 +32,14 @@ class Controller:
 
     def __init__(self, boot: int, wiring: int, gate, now_us: int, encoder=None, run=None) -> None:
         self.boot = boot
-        self._wiring = wiring
-        self._gate = gate
+        self._wiring, self._gate = wiring, gate
         self._link = Link(boot)
         self._reports = Reports()
         self._tracker = Tracker(self._reports, gate)
         self._reports.watch(self._tracker)
         self._belt = Belt(encoder)
         self._run = RunOutput(run)
-        self._eye = Eye()
-        self._second_eye = Eye()
+        self._eye, self._second_eye = Eye(), Eye()
         self._ready = self._stuck = False
         self._faults = self._told_faults = 0
         self._pinged_us = None
@@ -95,8 +93,9 @@ class Controller:
         self._note_stuck(now_us)
         if not new:
             return 0
-        barred = self._belt.trouble() if self._ready else messages.REJECTED
         alive = self._pinged_us is not None
+        trouble = self._belt.trouble() or self._run.trouble(alive)
+        barred = trouble if self._ready else messages.REJECTED
         otherwise = messages.REJECTED if alive else messages.NO_HEARTBEAT
         number = self._tracker.arrive(now_us, barred, otherwise)
         self._set_fault(messages.QUEUE_FAULT, self._tracker.overflow)
@@ -149,6 +148,7 @@ class Controller:
             if self._pinged_us is not None and due_us >= self._pinged_us + HEARTBEAT_US:
                 self._pinged_us = None
                 self._tracker.drop(messages.NO_HEARTBEAT, self._tracker.shut_from(due_us))
+                self._run.halt(self._tracker, self._tracker.shut_from(due_us), False)
                 self._set_fault(messages.HEARTBEAT_FAULT, True)
             self._note_stuck(due_us)
             due_us = self._due_us()
@@ -210,8 +210,7 @@ class Controller:
 
     def _tell_reports(self, now_us: int) -> None:
         # The link repeats a report until it is acked, and the next round takes over from it.
-        expiry_us = now_us + _REPORT_US
-        send = self._link.send
+        send, expiry_us = self._link.send, now_us + _REPORT_US
         self._reports.send(now_us, lambda kind, payload: send(kind, payload, now_us, expiry_us))
 
     def _tell_faults(self, now_us: int) -> None:
@@ -285,6 +284,7 @@ class Controller:
 
     def _on_run(self, payload: bytes, now_us: int) -> None:
         self._link.send(messages.RUN, self._run.take(payload), now_us, now_us + _ANSWER_US)
+        self._run.halt(self._tracker, self._tracker.way(now_us) + 1, self._pinged_us is not None)
 
     def _on_recorded(self, payload: bytes, _now_us: int) -> None:
         for kind, part in messages.unpack_all(messages.RECORDED_LAYOUT, payload):

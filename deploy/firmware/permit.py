@@ -47,10 +47,23 @@ class RunOutput:
         if self._permit == messages.RUN_WHILE_HEARD:
             self._permit = messages.RUN_OFF
 
+    def trouble(self, alive: bool) -> int:
+        """Return what a part comes to on a belt that may not run; 0 where it may."""
+        return messages.BELT_STOP if self._stops and not self._may_run(alive) else 0
+
+    def halt(self, tracker, from_way: int, alive: bool) -> None:
+        """Reject what is in flight where the belt may not run: in its time it will be elsewhere."""
+        trouble = self.trouble(alive)
+        if trouble:
+            tracker.bar(trouble, from_way)
+
     def drive(self, alive: bool) -> None:
         """Power the output or not, with or without a host that is heard."""
-        heard = alive and self._permit == messages.RUN_WHILE_HEARD
-        powered = heard or self._permit == messages.RUN_ON
+        powered = self._may_run(alive)
         if powered != self._powered:
             self._powered = powered
             self._put(powered)
+
+    def _may_run(self, alive: bool) -> bool:
+        heard = alive and self._permit == messages.RUN_WHILE_HEARD
+        return heard or self._permit == messages.RUN_ON

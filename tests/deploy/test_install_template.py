@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from agent.config.document import parse_config
+from agent.config.document import parse_config, read_config
 from agent.unconfigured import is_unconfigured
 
-TEMPLATE = Path(__file__).parents[2] / "deploy/agent.toml"
+REPOSITORY = Path(__file__).parents[2]
+TEMPLATE = REPOSITORY / "deploy/agent.toml"
 
 
 def test_as_it_is_the_agent_waits_and_rejects():
@@ -24,3 +25,9 @@ def test_with_its_comments_taken_away_it_is_a_configuration():
     assert config.gate.driver == "controller"
     assert config.model.slots == "/var/lib/linewarden/slots"
     assert config.mqtt.port == 8883
+
+
+def test_the_example_to_start_from_is_one_that_the_agent_takes():
+    """The README names it."""
+    config = read_config(REPOSITORY / "examples/agent.pi.toml")
+    assert (config.camera.driver, config.gate.driver) == ("v4l2", "controller")

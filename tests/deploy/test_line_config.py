@@ -47,6 +47,16 @@ def test_everything_flashing_needs_is_read(tmp_path):
     assert line.fixed is None
 
 
+def test_rows_that_wait_and_the_fastest_belt_leave_a_verdict_less(tmp_path):
+    """60 less 25 for the commit; 1,000 ticks at 10,000 a second are 100 ms, and the guard 4."""
+    path = tmp_path / "agent.toml"
+    path.write_text(FULL + "[ledger]\ngroup_ms = 25.0\n")
+    assert read_line(path).budget_ms == 35.0
+    ticks = "delay_ticks = 1000\nguard_ticks = 40\nmin_pitch_ticks = 170\nmax_ticks_per_s = 10000\n"
+    path.write_text(f"[gate]\n{ticks}")
+    assert read_line(path).budget_ms == 57.0
+
+
 def test_what_a_camera_is_set_to_is_read_as_far_as_the_agent_sets_it(tmp_path):
     """None is left to the camera; of a command nothing is known."""
     path = tmp_path / "agent.toml"

@@ -120,7 +120,7 @@ def configuration(rng: random.Random) -> bool:
     try:
         config = parse_config(text)
     except ConfigError as error:
-        return _refused(error)
+        return any(_refused(one) for one in (error, *error.others))
     _compare(_toml(text), config.model_dump())
     return text != GOOD_CONFIG
 
@@ -251,7 +251,7 @@ def _trial(name: str, number: int, seed: int) -> bool:
         raise AssertionError(text) from error
 
 
-def _refused(error: Exception) -> bool:
+def _refused(error: Exception | str) -> bool:
     text = str(error)
     assert "\n" not in text, text
     assert len(text) < 4000, "nobody reads that"

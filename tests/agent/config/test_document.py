@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config.document import Config, options, parse_config, read_config
-from agent.config.faults import UNIONS
+from agent.config.faults import MOST_FAULTS, UNIONS
 from agent.drivers import CAMERAS, GATES, RELAYS, TRIGGERS
 from agent.errors import ConfigError
 
@@ -40,6 +40,9 @@ def test_the_smallest_configuration_is_enough():
         ("[timing]\ndelay_ms = -3\n", r"timing\.delay_ms.*greater than 0.*-3"),
         ("[timing]\ndelay_ms = nan\n", r"timing\.delay_ms.*finite"),
         ("[timing]\ndelay_ms = 40\n", "move the gate further away"),
+        ("[timing]\ndelay_ms = 0.4\n", "are these seconds"),
+        ("[[timing]]\ndelay_ms = 400\n", r"timing: it must be a section: write \[timing\], once"),
+        ("[belt]\nseed = 99999999999999999999\n", r"belt\.seed.*less than"),
         ("[timing]\nmin_pitch_ms = 15.5\nframe_within_ms = 5\n", "two parts could meet"),
         ("[timing]\nframe_within_ms = 20\n", "could show the next part"),
         ("[engine]\nthreads = 0\n", r"engine\.threads.*0"),
@@ -50,7 +53,8 @@ def test_the_smallest_configuration_is_enough():
         ("[belt]\njitter = 1.0\n", r"belt\.jitter.*less than 1"),
         ("[timing]\nmin_pitch_ms = 20\n", "would count as one"),
         ("[metrics]\nport = 70000\n", r"metrics\.port.*65535.*70000"),
-        ("[metrics]\naddress = 'localhost'\n", r"metrics\.address.*'localhost'"),
+        ("[metrics]\naddress = 'localhost'\n", r"metrics\.address: no IPv4.*'localhost'"),
+        ('[belt]\n"a\\nb\\u001b" = 1\n', r"unknown key belt\.a\\nb\\x1b"),
         ("[metrics]\nadress = '127.0.0.1'\n", r"did you mean metrics\.address"),
         ("x = [", "not valid TOML"),
     ],
@@ -61,6 +65,46 @@ def test_a_fault_is_one_line_with_key_value_and_bound(text, says):
     with pytest.raises(ConfigError, match=says) as caught:
         parse_config(good + text)
     assert "\n" not in str(caught.value)
+
+
+def faults_of(text):
+    """Return all that is said of a configuration, a line each."""
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    return [str(caught.value), *caught.value.others]
+
+
+def test_all_faults_of_a_file_are_said_at_once():
+    """Each with its key in a line of its own, an unknown key before what it leaves missing."""
+    wrong = GOOD.replace("port", "prot") + "[timing]\ndelay_ms = -1\nguard_ms = '8'\n"
+    said = faults_of(wrong + "[mqtt]\nport = 99999\n[metrics]\nport = nan\n")
+    keys = ["gate.prot", "timing.delay_ms", "timing.guard_ms", "mqtt.port", "metrics.port"]
+    assert len(said) == len(keys), said
+    assert all(key in line for key, line in zip(keys, said, strict=True)), said
+    assert not [line for line in said if "gate.port is missing" in line or "\n" in line]
+
+
+def test_a_section_says_all_its_contradictions():
+    """Three of the times do not go together: three lines."""
+    said = faults_of(GOOD + "[timing]\ndelay_ms = 30\nmin_pitch_ms = 10\n")
+    assert len(said) == 3, said
+    assert all("timing: " in line for line in said)
+
+
+def test_a_fault_between_sections_hides_none_within_them():
+    """An encoder at a gate that has none, and a port that is none."""
+    sim = GOOD.replace('"controller"\nport = "/dev/ttyACM0"', '"sim"\ndelay_ticks = 400')
+    said = faults_of(sim + "[mqtt]\nport = 99999\n")
+    assert len(said) == 2, said
+    assert "gate.delay_ticks needs gate.driver controller" in said[0]
+    assert said[1].startswith("mqtt.port")
+
+
+def test_what_nobody_mends_at_once_is_counted():
+    """A file for another program has more faults than anybody reads."""
+    said = faults_of(GOOD + "[timing]\n" + "".join(f"x{n} = 1\n" for n in range(30)))
+    assert len(said) == MOST_FAULTS + 1
+    assert said[-1] == f"and {30 - MOST_FAULTS} more faults"
 
 
 def test_a_value_without_end_is_cut_short():

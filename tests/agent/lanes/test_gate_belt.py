@@ -39,6 +39,16 @@ def test_a_part_that_is_barred_from_its_edge_on_is_not_looked_at(code, reason):
     assert line.gate.orders == []
 
 
+def test_a_latch_says_more_than_the_belt_that_it_has_stopped():
+    """The technician looks for the gate's fault and not for the belt's."""
+    line = Line(latches=True)
+    line.mode.latch("welded", 1)
+    line.gate.events.append(Trigger(1, 1, line.clock.now_ns(), OutcomeCode.BELT_STOP))
+    line.lane.step()
+    _part, judged = line.recorder.take_all(0)
+    assert judged.verdict.reason is Reason.GATE
+
+
 def test_a_pass_waits_for_its_outcome_as_long_as_the_belt_stands():
     """An hour later the part meets the gate: its row is a PASS, passed."""
     line = by_place()

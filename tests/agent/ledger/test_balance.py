@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 
 import pytest
@@ -96,6 +97,8 @@ def test_parts_can_be_chosen_by_wall_time(made):
         ("UPDATE part SET verdict = 'PASS' WHERE verdict = 'REJECT'", "counted as REJECT"),
         ("UPDATE part SET verdict = 'MAYBE' WHERE seq = 1", "no verdict that fits"),
         ("UPDATE part SET reason = 'none' WHERE verdict = 'UNINSPECTED'", "no verdict that fits"),
+        ("UPDATE part SET outcome = 'passed' WHERE verdict = 'REJECT'", "what the gate did: 3"),
+        ("UPDATE part SET outcome = 'rejected' WHERE seq = 2", "what the gate did: 2"),
         ("UPDATE part SET published = 1 WHERE seq = 1", "marked as published"),
         ("UPDATE tally SET count = 9 WHERE name = 'PASS'", "9 parts were counted as PASS"),
         ("DELETE FROM part WHERE seq = 3", "1 of them have no row"),
@@ -111,6 +114,16 @@ def test_a_file_that_was_altered_does_not_balance(made, damage, words):
     report = read_balance(made.folder, EVERYTHING)
     assert not report.balances
     assert any(words in fault for fault in report.faults), report.faults
+
+
+def test_a_verdict_that_was_altered_with_the_account_does_not_fit_the_gate(made):
+    """Whoever opens the file with its triggers changes verdict and account in one."""
+    made.run("PPRCU")
+    made.stop()
+    with closing(sqlite3.connect(made.folder / "ledger.sqlite")) as connection, connection:
+        connection.execute("UPDATE part SET verdict = 'PASS' WHERE verdict = 'REJECT'")
+    (fault,) = read_balance(made.folder, EVERYTHING).faults
+    assert fault == "1 rows have a verdict that does not fit what the gate did: 3"
 
 
 def test_rows_that_retention_deleted_are_accounted_for(made):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
+from pathlib import Path
 
 import pytest
 from made_ledger import SECOND_NS, START_WALL_NS, MadeLedger
@@ -93,6 +95,21 @@ def test_a_failed_export_leaves_the_old_table(made, tmp_path):
     with pytest.raises(LedgerError, match="cannot write"):
         export_csv(made.folder, tmp_path / "missing" / "parts.csv", EVERYTHING)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["parts.csv"]
+
+
+def test_a_table_takes_the_place_of_nothing_but_a_file(made, tmp_path):
+    """As root, /dev/stdout would be gone: a device and a folder are refused, a link stays one."""
+    made.run("P")
+    target = tmp_path / "parts.csv"
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    assert export_csv(made.folder, link, EVERYTHING) == 1
+    assert link.is_symlink()
+    assert target.read_text().startswith("epoch,")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("/dev/null", tmp_path, tmp_path / "pipe"):
+        with pytest.raises(LedgerError, match="is no file"):
+            export_csv(made.folder, Path(name), EVERYTHING)
 
 
 def test_the_ledgers_own_folder_is_no_place_for_a_table(made):

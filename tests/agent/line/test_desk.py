@@ -208,6 +208,26 @@ def test_a_latch_is_noted_once(rig):
     assert not rig.ask("bypass", minutes=1.0).done
 
 
+def test_nobody_resumes_a_latch_that_they_cannot_have_heard_of(rig):
+    """The gate disagrees while a resumption of something else is on its way: the latch stays."""
+    rig.ask("pause")
+    rig.ask("resume")
+    rig.mode.latch("part 7 went the wrong way", 1)
+    answer = rig.ask("resume", why="the chute is changed")
+    assert (answer.done, answer.mode) == (False, ModeKind.LATCHED)
+    assert "just been latched" in answer.text
+    assert rig.deeds()[2:] == [("latched", "linewarden")]
+    assert rig.ask("resume", why="the flap is mended").done
+    assert rig.now is ModeKind.INSPECTING
+
+
+def test_a_pause_in_the_moment_of_a_latch_hides_it_from_nobody(rig):
+    """Both stand in the chain, and it stays a latch."""
+    rig.mode.latch("part 7 went the wrong way", 1)
+    assert rig.ask("pause").mode is ModeKind.LATCHED
+    assert [deed for deed, _ in rig.deeds()] == ["latched", "paused"]
+
+
 def test_a_request_from_before_the_start_is_thrown_away(rig):
     """Nobody bypasses a line that was not running when they asked."""
     leave_request(rig.folder, rig.request("bypass", minutes=1.0))

@@ -17,13 +17,16 @@ SIM = '[gate]\ndriver = "sim"\n'
 MS = 1_000_000
 
 
-def said(tmp_path, times_ms, timing="", gate=SIM):
+LEDGER = '[ledger]\nfolder = "state"\n'
+
+
+def said(tmp_path, times_ms, timing="", gate=SIM, ledger=LEDGER):
     """Return what is said of a line whose model takes so long, again and again."""
     (tmp_path / "pictures").mkdir(exist_ok=True)
     write_scripted(tmp_path / "m.lwb")
     text = (
         '[camera]\ndriver = "replay"\nfolder = "pictures"\n[model]\nbundle = "m.lwb"\n'
-        f'[ledger]\nfolder = "state"\n{gate}[timing]\n{timing}'
+        f"{ledger}{gate}[timing]\n{timing}"
     )
     clock, calls = ManualClock(), iter(range(1000))
 
@@ -125,6 +128,15 @@ def test_a_model_that_cannot_run_here_is_refused(tmp_path):
     assert "the model cannot be loaded here" in fault
 
 
+def test_rows_that_wait_for_others_take_their_time_from_the_verdict(tmp_path):
+    """A PASS is released once its row is committed: 200 ms of 349 are left, less than 210."""
+    timing = "[ledger]\nfolder = 'state'\ngroup_ms = 149\n"
+    (fault,) = said(tmp_path, [210], ledger=timing).faults
+    assert "leaves it 200.0 ms" in fault
+    assert "ledger.group_ms" in fault
+    assert said(tmp_path, [190], ledger=timing).faults == []
+
+
 def test_a_mark_that_cannot_be_read_is_said_once(tmp_path):
     """It keeps the model from being timed, and is a fault of its own."""
     more = 'delay_ms = 300\n[quality]\nreference = "none.png"\n'
@@ -137,7 +149,7 @@ def test_the_command_prints_notes_and_then_that_all_is_fine(tmp_path, capsys):
     path = tmp_path / "agent.toml"
     path.write_text(
         f'[camera]\ndriver = "sim"\n[model]\nbundle = "{RENDERED}"\n[gate]\ndriver = "sim"\n'
-        '[ledger]\nfolder = "state"\n[timing]\ndelay_ms = 10000\n'
+        '[ledger]\nfolder = "state"\n[timing]\ndelay_ms = 10000\nmax_in_flight = 102\n'
     )
     (tmp_path / "state").mkdir()
     lock = FolderLock(tmp_path / "state")

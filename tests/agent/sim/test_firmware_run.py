@@ -8,7 +8,7 @@ import pytest
 from firmware_host import BOOT, CONFIG, MS, Host
 
 from agent.gates import messages
-from agent.gates.codes import BeltMode, ConfigStatus, RunPermit
+from agent.gates.codes import BeltMode, ConfigStatus, OutcomeKind, RunPermit
 from agent.sim.firmware import HEARTBEAT_US, Firmware
 
 STOPS = replace(CONFIG, stops=True)
@@ -140,6 +140,47 @@ def test_a_controller_without_that_output_refuses_to_be_one_that_stops():
     assert not host.firmware.may_run
     host.say(CONFIG)
     assert host.all(messages.Configured)[-1].status is ConfigStatus.ACCEPTED
+
+
+def test_a_belt_that_is_stopped_takes_the_permissions_of_what_is_on_it():
+    """By its time a part would be at the gate, and by its place another one is."""
+    host = running()
+    first = host.part()
+    host.allow(first)
+    host.say(messages.Run(2, OFF))
+    host.say(messages.Run(3, ON))  # a person resumes before the part's time has come
+    host.wait(host.now_us + 50 * MS)
+    second = host.part()
+    host.allow(first)
+    host.allow(second)
+    host.wait(host.now_us + 800 * MS)
+    assert host.outcomes() == {first: OutcomeKind.BELT_STOP, second: OutcomeKind.PASSED}
+
+
+def test_what_comes_while_the_belt_may_not_run_passes_no_gate_later():
+    """A belt that coasts brings parts whose time at the gate nobody knows."""
+    host = running()
+    host.say(messages.Run(2, OFF))
+    part = host.part()
+    host.say(messages.Run(3, ON))
+    host.allow(part)
+    host.wait(host.now_us + 800 * MS)
+    assert host.all(messages.Trigger)[0].barred is OutcomeKind.BELT_STOP
+    assert host.outcomes() == {part: OutcomeKind.BELT_STOP}
+
+
+def test_a_belt_that_stood_unheard_gives_nothing_back_that_was_on_it():
+    """The host is heard again before the part's time has come, and gives its permission again."""
+    host = running(WHILE_HEARD, replace(STOPS, delay_us=2_000 * MS))
+    before = host.part()
+    host.wait(host.now_us + HEARTBEAT_US + MS, ping=False)
+    during = host.part()
+    host.say(messages.Ping(host.now_us))
+    for part in (before, during):
+        host.allow(part, expiry=2**40)
+    host.wait(host.now_us + 2_500 * MS)
+    stopped = OutcomeKind.BELT_STOP
+    assert host.outcomes() == {before: stopped, during: stopped}
 
 
 def test_a_controller_that_comes_back_lets_nothing_run():

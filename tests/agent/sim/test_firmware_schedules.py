@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from agent.gates import messages
-from agent.gates.codes import OutcomeKind
+from agent.gates.codes import OutcomeKind, RunPermit
 from agent.gates.link import Link
 from agent.sim.firmware import HEARTBEAT_US, Firmware
 from agent.sim.tracker import Tracker
@@ -43,6 +43,8 @@ class Known:
 class Schedules(RuleBasedStateMachine):
     """A model of the promises, told the same story as the firmware, in small steps of time."""
 
+    TERMS = CONFIG
+
     @initialize()
     def power_up(self):
         """Begin with a controller that has been greeted and configured."""
@@ -53,6 +55,7 @@ class Schedules(RuleBasedStateMachine):
         self.pinged_us = None
         self.outcomes: dict[int, OutcomeKind] = {}
         self.edge_us = -FOREVER
+        self.permit = RunPermit.OFF
         self.greet()
 
     @rule()
@@ -62,10 +65,11 @@ class Schedules(RuleBasedStateMachine):
         self.link = Link(self.hosts)
         self._say(messages.Hello(messages.VERSION, self.hosts, 0))
         self.link.meet(BOOT)
-        for known in self.parts.values():
-            known.allowed, known.barred = False, True
-        self._say(CONFIG)
-        self.pinged_us = None
+        self._bar_all()
+        self._say(self.TERMS)
+        self.pinged_us, self.orders = None, 0
+        if self.permit is RunPermit.WHILE_HEARD:
+            self.permit = RunPermit.OFF
         self.ping()
 
     @rule()
@@ -89,13 +93,13 @@ class Schedules(RuleBasedStateMachine):
         if number is None:
             return
         before = self.parts.get(number - 1)
-        self.parts[number] = Known(self.now_us, placed=flying < CONFIG.max_in_flight)
+        placed = flying < CONFIG.max_in_flight
+        self.parts[number] = Known(self.now_us, barred=self._stands, placed=placed)
         if before is not None and self.now_us - before.tick < PITCH:
             for known in (before, self.parts[number]):
                 known.allowed, known.barred = False, True
         if flying >= CONFIG.max_in_flight or self.firmware._tracker.overflow:
-            for known in self.parts.values():
-                known.allowed, known.barred = False, True
+            self._bar_all()
 
     @precondition(lambda self: self.parts)
     @rule(back=st.integers(0, 9), expiry_ms=st.integers(-5, 250))
@@ -125,6 +129,15 @@ class Schedules(RuleBasedStateMachine):
     def _alive(self):
         return self.pinged_us is not None and self.now_us < self.pinged_us + HEARTBEAT_US
 
+    @property
+    def _stands(self):
+        heard = self._alive and self.permit is RunPermit.WHILE_HEARD
+        return self.TERMS.stops and not (heard or self.permit is RunPermit.ON)
+
+    def _bar_all(self):
+        for known in self.parts.values():
+            known.allowed, known.barred = False, True
+
     def _move(self, step_us):
         """Go on to each moment that matters and look at the gate there."""
         end_us = self.now_us + step_us
@@ -144,6 +157,7 @@ class Schedules(RuleBasedStateMachine):
         if not self._alive:
             for known in self.parts.values():
                 known.allowed = known.allowed and known.window[1] <= self.now_us
+                known.barred = known.barred or self._stands
         expected = None
         for number, known in self.parts.items():
             if known.allowed and known.window[0] <= self.now_us < known.window[1]:
@@ -168,8 +182,30 @@ class Schedules(RuleBasedStateMachine):
         self.firmware.receive(self.link.output(self.now_us * 1000), self.now_us)
 
 
-Schedules.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
-TestSchedules = Schedules.TestCase
+class StoppingSchedules(Schedules):
+    """The same on a line that stops its belt: no part passes on whose way it stood."""
+
+    TERMS = replace(CONFIG, stops=True)
+
+    @rule(permit=st.sampled_from(RunPermit))
+    def order(self, permit):
+        """The host lets the belt run, or stops it."""
+        self.orders += 1
+        self._say(messages.Run(self.orders, permit))
+        self.permit = permit
+        if self._stands:
+            self._bar_all()
+
+    @invariant()
+    def the_belt_runs_exactly_by_the_last_order(self):
+        """And by the heartbeat, where that was ordered."""
+        if hasattr(self, "permit"):
+            assert self.firmware.may_run is not self._stands
+
+
+for machine in (Schedules, StoppingSchedules):
+    machine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestSchedules, TestStoppingSchedules = Schedules.TestCase, StoppingSchedules.TestCase
 
 
 def test_a_coarse_clock_changes_no_outcome():

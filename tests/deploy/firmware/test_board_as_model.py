@@ -38,11 +38,13 @@ globals().update(promises_of("test_firmware_second_eye"))
 globals().update(promises_of("test_firmware_run"))
 globals().update(promises_of("test_firmware_ticks"))
 globals().update(promises_of("test_firmware_watched"))
-schedules = load_model_tests("test_firmware_schedules").Schedules
-schedules.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, print_blob=True
-)
-TestBoardSchedules = schedules.TestCase
+schedules = load_model_tests("test_firmware_schedules")
+for machine in (schedules.Schedules, schedules.StoppingSchedules):
+    machine.TestCase.settings = settings(
+        max_examples=40, stateful_step_count=40, deadline=None, print_blob=True
+    )
+TestBoardSchedules = schedules.Schedules.TestCase
+TestBoardStoppingSchedules = schedules.StoppingSchedules.TestCase
 
 
 def test_an_idle_board_announces_itself_four_times_a_second():
