@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,14 @@ _FLOATS = (np.float16, np.float32, np.float64)
 class QuantizedFacts:
     """What is known of an int8 model after it was checked.
 
-    `operators` counts them by name; `output_scale` is the value of one quantization step of the
-    logits.
+    `operators` counts them by name, `outside` those that XNNPACK leaves to the interpreter's own
+    kernels; `output_scale` is the value of one quantization step of the logits.
     """
 
     operators: Mapping[str, int]
     output_dtype: str
     output_scale: float
+    outside: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_quantized(model: bytes, spec: InputSpec, labels: int) -> QuantizedFacts:
@@ -40,8 +41,36 @@ def check_quantized(model: bytes, spec: InputSpec, labels: int) -> QuantizedFact
     _check_leftovers(operators, tensors)
     _check_input(interpreter.get_input_details(), spec)
     dtype, scale = _check_output(interpreter.get_output_details(), labels)
+    return QuantizedFacts(_count(operators), dtype, scale, _count(_outside(model, operators)))
+
+
+def _count(operators: Sequence[Any]) -> dict[str, int]:
     counts = Counter(str(operator["op_name"]) for operator in operators)
-    return QuantizedFacts(dict(sorted(counts.items())), dtype, scale)
+    return dict(sorted(counts.items()))
+
+
+def _outside(model: bytes, operators: Sequence[Any]) -> list[Any]:
+    """Return the operators that the delegate does not run.
+
+    It lists one operator more for each of its partitions, with all tensors that this reads from
+    outside: what is met on the way back from its outputs to these is inside.
+    """
+    delegated = open_interpreter(model)
+    partitions = delegated._get_ops_details()[len(operators) :]  # noqa: SLF001 (as above)
+    makers = {
+        int(tensor): place for place, one in enumerate(operators) for tensor in one["outputs"]
+    }
+    inside: set[int] = set()
+    for partition in partitions:
+        known = {int(tensor) for tensor in partition["inputs"]}
+        ways = [int(tensor) for tensor in partition["outputs"]]
+        while ways:
+            tensor = ways.pop()
+            if tensor in makers and tensor not in known:
+                known.add(tensor)
+                inside.add(makers[tensor])
+                ways.extend(int(source) for source in operators[makers[tensor]]["inputs"])
+    return [one for place, one in enumerate(operators) if place not in inside]
 
 
 def _check_leftovers(operators: list[Any], tensors: Mapping[int, Any]) -> None:

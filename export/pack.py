@@ -172,7 +172,7 @@ def _convert_run(options: ExportOptions, steps: Steps) -> _Converted:
     if pictures.unreadable:
         count, first = len(pictures.unreadable), pictures.unreadable[0]
         steps.step(f"Skipping {count} that cannot be read, the first is {first}")
-    models = _convert(folder, card, pictures, steps)
+    models = _convert(folder, card, pictures, options.ladder.calibrated, steps)
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
         judges = Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
     sets = judge_sets(judges, pictures, draft, steps)
@@ -197,7 +197,9 @@ def _camera(options: ExportOptions) -> CameraSettings | None:
     return read_camera(options.camera, RunFolder(options.run).read_card().input)
 
 
-def _convert(folder: RunFolder, card: RunCard, pictures: ExportPictures, steps: Steps) -> Models:
+def _convert(
+    folder: RunFolder, card: RunCard, pictures: ExportPictures, calibrated: int, steps: Steps
+) -> Models:
     log = folder.path / LOG
     begin_log(log)
     steps.step("Loading TensorFlow and the run's model")
@@ -206,7 +208,7 @@ def _convert(folder: RunFolder, card: RunCard, pictures: ExportPictures, steps: 
         find_network(card.network)  # makes its own layers known to Keras
     network = load_network(folder.model_path, log)
     run = folder.read_options()
-    chosen = choose_pictures(pictures.training, run.seed)
+    chosen = choose_pictures(pictures.training, run.seed, calibrated)
     spec = card.input
     frames = calibration_frames(pictures.root, chosen, spec, run.augmentation, run.seed)
     steps.step("Converting to float TFLite")

@@ -73,18 +73,21 @@ def choose_steps(exact: Values, moments: Values) -> Values:
     steps = np.clip(np.rint(exact), -_STEPS, _STEPS)
     pinned = np.abs(exact) >= _STEPS - 1e-3
     rest = exact - steps
-    slope = moments @ rest
+    # By output, then weight: a step changes the slopes of few outputs, and those lie together.
+    slope = np.ascontiguousarray((moments @ rest).swapaxes(1, 2))
     for _ in range(_SWEEPS):
         moved = False
         for place in range(exact.shape[1]):
             curve = moments[:, place, place][:, None]
-            change = np.where(2 * np.abs(slope[:, place]) > curve, np.sign(slope[:, place]), 0.0)
+            here = slope[:, :, place]
+            change = np.where(2 * np.abs(here) > curve, np.sign(here), 0.0)
             beyond = np.abs(steps[:, place] + change) > _STEPS
             change[beyond | pinned[:, place]] = 0.0
-            if change.any():
+            touched = change.any(axis=0)
+            if touched.any():
                 moved = True
                 steps[:, place] += change
-                slope -= moments[:, :, place, None] * change[:, None, :]
+                slope[:, touched] -= change[:, touched, None] * moments[:, None, :, place]
         if not moved:
             break
     return steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,14 +11,14 @@ from pydantic import Field, ValidationError
 
 from bundle.manifest import first_fault
 from export.errors import SlimError
-from export.slim.ladder import Ladder
+from export.slim.ladder import Ladder, Rung
 from training.errors import RunError
 from training.run_folder import Record, RunFolder
 
 STATE, WORK, COSTS = "state.json", "work.keras", "latency.json"
 FRONT, STEPS, LOG = "front.json", "slim.json", "slim.log"
 
-Kind = Literal["plain", "relearn", "cut", "recover", "distil", "finish"]
+Kind = Literal["plain", "relearn", "cut", "recover", "distil", "polish", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,18 @@ def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
             tasks.append(Task(place, "cut", cut / rung.cuts))
             tasks.append(Task(place, "recover"))
         tasks += [Task(place, "distil"), Task(place, "finish")]
+    if len(ladder.all_rungs(swish=swish)) > len(ladder.rungs):
+        tasks += [Task(len(ladder.rungs), "polish"), Task(len(ladder.rungs), "finish")]
     return tuple(tasks)
+
+
+def steps_of(rung: Rung, steps: Sequence[StepFigures]) -> tuple[StepFigures, ...]:
+    """Return the steps that made a rung: all so far, or to its source and its polish."""
+    own = [place for place, one in enumerate(steps) if one.step.startswith(f"{rung.source},")]
+    if not rung.polished or not own:
+        return tuple(steps)
+    polish = [one for one in steps if one.step.startswith(f"{rung.name},")]
+    return (*steps[: own[-1] + 1], *polish)
 
 
 @dataclass(frozen=True, slots=True)

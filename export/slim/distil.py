@@ -1,4 +1,8 @@
-"""Teaches a pruned network with the full one: its logits say more than a label does."""
+"""Teaches a pruned network with the full one: its logits say more than a label does.
+
+Two labels make one number of each picture, and a long lesson wears that out. What the last layer
+reads tells by what the full network knows it, so a lesson may ask for that as well.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.batches import PictureBatches
+from export.slim.answers import TaughtBatches
 from training.errors import DivergedError
 from training.fit import cosine_rate
 from training.phase_model import make_optimizer, seed_layers
 
 _TEMPERATURE = 2.0
 _NORM_MOMENTUM = 0.97
+_FEW_STEPS = 8  # to build the graph of so few takes longer than they do without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,8 @@ class Lesson:
     """How long and how fast a network learns, and how much of it from the teacher (0 to 1).
 
     With `norms` batch norms learn and follow the batches: after channels went, what flows through
-    the network has other means than before.
+    the network has other means than before. `from_feature` weighs the share of the teacher's
+    feature that the pupil's does not tell yet, beside the loss of the answers.
     """
 
     name: str
@@ -32,75 +38,65 @@ class Lesson:
     learning_rate: float
     from_teacher: float = 0.7
     norms: bool = False
-
-
-class PairedBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of ((pupil's pictures, teacher's pictures), truths, weights).
-
-    Both are of the same pictures, varied in the same way, each at its own size.
-    """
-
-    def __init__(self, pupil: PictureBatches, teacher: PictureBatches, workers: int) -> None:
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
-        self._pupil, self._teacher = pupil, teacher
-
-    def start_epoch(self, epoch: int) -> None:
-        """Shuffle both alike."""
-        self._pupil.start_epoch(epoch)
-        self._teacher.start_epoch(epoch)
-
-    def __len__(self) -> int:
-        return len(self._pupil)
-
-    def __getitem__(self, step: int) -> Any:
-        inputs, truths, weights = self._pupil[step]
-        shown = inputs if self._teacher is self._pupil else self._teacher[step][0]
-        return (inputs, shown), truths, weights
+    from_feature: float = 0.0
 
 
 class Tutor(keras.Model):  # type: ignore[misc]
-    """The pupil with its teacher beside it; only the pupil learns.
+    """The pupil with what it learns by.
 
     The loss is (1 - a) cross-entropy + a T^2 KL(teacher || pupil), both softened by T (Hinton et
-    al., 2015).
+    al., 2015), and what a linear layer on the pupil's feature leaves unexplained of the teacher's
+    (Romero et al., ICLR 2015), which the exported network is without.
     """
 
-    def __init__(self, pupil: Any, teacher: Any, from_teacher: float, smoothing: float) -> None:
+    def __init__(self, pupil: Any, lesson: Lesson, smoothing: float, feature_size: int) -> None:
         super().__init__()
-        teacher.trainable = False
-        self.pupil, self.teacher = pupil, teacher
-        self._share = from_teacher
-        self._smoothing = smoothing
+        outputs = [pupil.output]
+        if lesson.from_feature > 0.0:
+            outputs.append(keras.layers.Dense(feature_size)(pupil.layers[-1].input))
+        self.taught = keras.Model(pupil.input, outputs)
+        self._lesson, self._smoothing = lesson, smoothing
 
     def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002 (Keras)
-        """Return the pupil's logits."""
-        return self.pupil(inputs[0], training=training)
+        """Return the pupil's logits, and its guess of the teacher's feature where that counts."""
+        said = self.taught(inputs, training=training)
+        return said if isinstance(said, list) else [said]  # Keras unwraps a list of one
 
     def compute_loss(
         self,
-        x: Any = None,
+        x: Any = None,  # noqa: ARG002 (Keras)
         y: Any = None,
         y_pred: Any = None,
         sample_weight: Any = None,
         training: bool = True,  # noqa: ARG002, FBT001, FBT002 (Keras)
     ) -> Any:
         """Return the mean loss of a batch."""
-        ops = keras.ops
+        ops, share = keras.ops, self._lesson.from_teacher
+        (truths, logits, feature), (answers, *guess) = y, y_pred
         truth = keras.losses.categorical_crossentropy(
-            y, y_pred, from_logits=True, label_smoothing=self._smoothing
+            truths, answers, from_logits=True, label_smoothing=self._smoothing
         )
-        taught = self.teacher(x[1], training=False) / _TEMPERATURE
+        taught = logits / _TEMPERATURE
         apart = ops.softmax(taught) * (
-            ops.log_softmax(taught) - ops.log_softmax(y_pred / _TEMPERATURE)
+            ops.log_softmax(taught) - ops.log_softmax(answers / _TEMPERATURE)
         )
         told = _TEMPERATURE**2 * ops.sum(apart, axis=-1)
-        return ops.mean(((1.0 - self._share) * truth + self._share * told) * sample_weight)
+        loss = ops.mean(((1.0 - share) * truth + share * told) * sample_weight)
+        for guessed in guess:
+            loss += self._lesson.from_feature * _unexplained(guessed, feature)
+        return loss
+
+
+def _unexplained(guess: Any, feature: Any) -> Any:
+    """Return the share of a feature's variance within the batch that a guess does not tell."""
+    ops = keras.ops
+    spread = ops.sum(ops.square(feature - ops.mean(feature, axis=0, keepdims=True)))
+    return ops.sum(ops.square(guess - feature)) / (spread + keras.config.epsilon())
 
 
 def teach(
     pupil: Any,
-    teacher: Any,
-    batches: PairedBatches,
+    batches: TaughtBatches,
     lesson: Lesson,
     *,
     seed: int,
@@ -116,10 +112,11 @@ def teach(
     `done` epochs of the lesson were taught before the recipe was cut off.
     """
     _open_layers(pupil, norms=lesson.norms)
-    tutor = Tutor(pupil, teacher, lesson.from_teacher, smoothing)
+    tutor = Tutor(pupil, lesson, smoothing, batches.feature_size)
     steps = len(batches)
     optimizer = make_optimizer(lesson.learning_rate, 0.0, steps)
-    tutor.compile(optimizer=optimizer, jit_compile=False)
+    eager = lesson.epochs * steps <= _FEW_STEPS
+    tutor.compile(optimizer=optimizer, jit_compile=False, run_eagerly=eager)
     for epoch in range(done, lesson.epochs):
         batches.start_epoch(first_epoch + epoch)
         seed_layers(pupil, seed, first_epoch + epoch)

@@ -38,10 +38,12 @@ def finish_rung(
     *,
     full_widths: Mapping[str, int],
     p50_ms: float,
+    calibrated: int,
 ) -> Point:
     """Write the run folder of a rung and put its int8 model into the front.
 
-    `job` has the rung's picture size, `p50_ms` is what one picture takes. Thresholds and
+    `job` has the rung's picture size, `p50_ms` is what one picture takes, `calibrated` how many
+    pictures set the ranges. Thresholds and
     temperature are chosen anew, on validation. Raises ExportError, TrainingError.
     """
     run = folder.rung(rung.name)
@@ -59,13 +61,16 @@ def finish_rung(
         steps=steps,
     )
     run.write_json(STEPS, facts.model_dump(mode="json"))
-    point = _point(folder, run, job, rung, facts, p50_ms)
+    network = load_network(run.model_path, folder.log)  # with its balance
+    model = _int8(network, job, folder, calibrated)
+    point = _point(network, model, run, job, rung, facts, p50_ms)
     _put(folder, point)
     return point
 
 
 def _point(
-    folder: ClimbFolder,
+    network: Any,
+    model: bytes,
     run: RunFolder,
     job: Job,
     rung: Rung,
@@ -73,8 +78,7 @@ def _point(
     p50_ms: float,
 ) -> Point:
     """Measure the int8 model of a finished rung on the validation pictures."""
-    network, card = load_network(run.model_path, folder.log), run.read_card()
-    model = _int8(network, job, folder)
+    card = run.read_card()
     judge = Judge(
         title=rung.name,
         infer=TfliteModel(model).infer,
@@ -105,9 +109,9 @@ def _point(
     )
 
 
-def _int8(network: Any, job: Job, folder: ClimbFolder) -> bytes:
+def _int8(network: Any, job: Job, folder: ClimbFolder, calibrated: int) -> bytes:
     seed = job.options.seed
-    chosen = choose_pictures(job.split.training, seed)
+    chosen = choose_pictures(job.split.training, seed, calibrated)
     frames = calibration_frames(job.root, chosen, job.spec, job.options.augmentation, seed)
     return to_int8(network, frames, job.spec, folder.log)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,17 @@ import numpy as np
 
 from export.convert import load_network
 from export.errors import SlimError
+from export.slim.answers import TaughtBatches, Teacher
 from export.slim.budget import choose_keep
-from export.slim.climb import ClimbFolder, ClimbState, StepFigures, Task, list_tasks
-from export.slim.distil import Lesson, PairedBatches, teach
+from export.slim.climb import (
+    ClimbFolder,
+    ClimbState,
+    StepFigures,
+    Task,
+    list_tasks,
+    steps_of,
+)
+from export.slim.distil import Lesson, teach
 from export.slim.finish import finish_rung
 from export.slim.front import Front, read_front
 from export.slim.importance import taylor_importance
@@ -32,6 +40,7 @@ from export.steps import Steps
 from training.backend import start_backend
 from training.batches import Batch, PictureBatches, draw_evenly
 from training.comparison.cost import count_macs
+from training.dataset import Picture
 from training.fit import Job
 from training.pipeline import read_job
 from training.run_folder import RunFolder
@@ -47,14 +56,16 @@ class _Climb:
     folder: ClimbFolder
     job: Job
     ladder: Ladder
-    teacher: Any
-    whole_int8: bytes  # all channels, but as the rungs are without swish: what their time is set by
+    teacher: Teacher
+    swish: bool
+    whole: Any  # all channels, but as the rungs are without swish: what their time is set by
+    whole_int8: bytes | None  # where the ladder is timed
     costs: Costs
     steps: Steps
     now_ns: Now
 
     def rung(self, task: Task) -> Rung:
-        return self.ladder.rungs[task.rung]
+        return self.ladder.all_rungs(swish=self.swish)[task.rung]
 
     def job_at(self, rung: Rung) -> Job:
         """Return the job with pictures of a rung's size."""
@@ -77,8 +88,8 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
         return read_front(folder.front)
     job = read_job(data, source)
     folder.path.mkdir(exist_ok=True)
-    teacher = load_network(source.model_path, folder.log)
-    swish = has_swish(teacher)
+    full = load_network(source.model_path, folder.log)
+    swish = has_swish(full)
     if state.tasks > 0 and state.swish != swish:
         raise SlimError(
             f"{folder.path} was begun by a linewarden that left the network its swish: remove that "
@@ -87,11 +98,12 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     rungs = tuple(rung.name for rung in ladder.rungs)
     state = state.model_copy(update={"rungs": rungs, "swish": swish})
     tasks = list_tasks(ladder, swish=swish)
-    whole = without_swish(teacher) if swish else teacher
+    whole = without_swish(full) if swish else full
     costs = _costs(folder, whole, job, ladder, steps, now_ns)
-    int8 = timing_model(whole, job.spec, folder.log)
-    climb = _Climb(source, folder, job, ladder, teacher, int8, costs, steps, now_ns)
-    network = load_network(folder.work, folder.log) if folder.work.exists() else teacher
+    int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
+    teacher = Teacher(full, job.spec, folder.log, job.options.workers)
+    climb = _Climb(source, folder, job, ladder, teacher, swish, whole, int8, costs, steps, now_ns)
+    network = load_network(folder.work, folder.log) if folder.work.exists() else full
     for task in tasks[state.tasks :]:
         network, state = _do(climb, task, network, state)
     return read_front(folder.front)
@@ -125,13 +137,16 @@ def _costs(
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
     """Do one task and keep what it gave."""
     if task.kind == "plain":
-        network = without_swish(network)
+        network = without_swish(_at_size(network, climb.rung(task)))
     elif task.kind == "cut":
         network, figures = _cut(climb, task, network, state)
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     elif task.kind == "finish":
         _finish(climb, task, network, state)
     else:
+        if task.kind == "polish" and state.epochs == 0:
+            source = climb.folder.rung(climb.rung(task).source)
+            network = load_network(source.model_path, climb.folder.log)
         network, state = _teach(climb, task, network, state)
         rung = climb.rung(task)
         name = "without swish" if task.kind == "relearn" else f"{rung.name}, {task.kind}"
@@ -146,8 +161,7 @@ def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[An
     """Return the network at the rung's size and, as far as it must, with fewer channels."""
     rung = climb.rung(task)
     job = climb.job_at(rung)
-    if network.input_shape[1] != rung.size:
-        network = with_input(network, rung.size, rung.size)
+    network = _at_size(network, rung)
     before = _relative_ms(climb, network, job)
     target_ms = before * (rung.share * climb.costs.base_ms / before) ** task.part
     if before > target_ms:
@@ -164,14 +178,22 @@ def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[An
     return network, _figures(climb, f"{rung.name}, cut", network, job)
 
 
+def _at_size(network: Any, rung: Rung) -> Any:
+    """Return the network for pictures of a rung's size."""
+    if network.input_shape[1] == rung.size:
+        return network
+    return with_input(network, rung.size, rung.size)
+
+
 def _figures(climb: _Climb, step: str, network: Any, job: Job) -> StepFigures:
     """Return what the network is after a step; its accuracy is that of a try, no threshold set."""
-    pictures = PictureBatches(job.root, job.split.validation, job.spec, job.labels, batch=32)
+    chosen = _some(job.split.validation, climb.ladder.checked)
+    pictures = PictureBatches(job.root, chosen, job.spec, job.labels, batch=32)
     bad = np.array([label in job.defective for label in job.labels])
     right = 0
     for place in range(len(pictures)):
         inputs, truths, _ = pictures[place]
-        logits = np.asarray(network.predict_on_batch(inputs))
+        logits = np.asarray(network(inputs, training=False))
         right += int((bad[logits.argmax(axis=1)] == bad[truths.argmax(axis=1)]).sum())
     return StepFigures(
         step=step,
@@ -179,15 +201,23 @@ def _figures(climb: _Climb, step: str, network: Any, job: Job) -> StepFigures:
         parameters=int(network.count_params()),
         macs=count_macs(network).macs,
         int8_ms=_relative_ms(climb, network, job),
-        validation_accuracy=right / len(job.split.validation),
+        validation_accuracy=right / len(chosen),
     )
+
+
+def _some(pictures: Sequence[Picture], count: int | None) -> Sequence[Picture]:
+    """Return so many pictures from end to end, or all."""
+    return pictures if count is None else pictures[:: max(1, len(pictures) // count)]
 
 
 def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
     """Return the network's int8 time beside that of the unpruned one, which the table has.
 
     The machine may be busier now than it was then: only the ratio of two that run in turn holds.
+    Where the ladder is not timed it is the ratio of their work.
     """
+    if climb.whole_int8 is None:
+        return climb.costs.base_ms * count_macs(network).macs / count_macs(climb.whole).macs
     models = (climb.whole_int8, timing_model(network, job.spec, climb.folder.log))
     full_ms, ours_ms = measure_in_turn(models, climb.now_ns)
     return climb.costs.base_ms * ours_ms / full_ms
@@ -207,9 +237,9 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
     job = climb.job_at(rung)
     lesson: Lesson = getattr(climb.ladder, task.kind)
     ours, whole = _batches(climb, job), _batches(climb, climb.job)
-    paired = PairedBatches(ours, whole, job.options.workers)
+    taught = TaughtBatches(ours, whole, climb.teacher, job.options.workers)
     left = lesson.epochs - state.epochs
-    climb.steps.step(f"{rung.name}: {lesson.name}, {left} epochs", left * len(paired))
+    climb.steps.step(f"{rung.name}: {lesson.name}, {left} epochs", left * len(taught))
     now = state
 
     def kept(done: int) -> None:
@@ -219,8 +249,7 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
 
     teach(
         network,
-        climb.teacher,
-        paired,
+        taught,
         lesson,
         seed=job.options.seed,
         smoothing=job.options.label_smoothing,
@@ -242,9 +271,10 @@ def _finish(climb: _Climb, task: Task, network: Any, state: ClimbState) -> None:
         job,
         rung,
         network,
-        state.steps,
+        steps_of(rung, state.steps),
         full_widths=climb.costs.widths,
         p50_ms=_relative_ms(climb, network, job),
+        calibrated=climb.ladder.calibrated,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from slim_networks import SPEC, build_narrow, draw_pictures, shake_weights
 
 from bundle.manifest import InputSpec
 from export.convert import open_converter, to_float_tflite
@@ -59,6 +60,25 @@ def test_a_fully_quantized_model_passes(workshop, tmp_path):
     assert facts.operators["MUL"] == 1
     assert facts.output_dtype == "int8"
     assert facts.output_scale > 0
+
+
+def test_of_a_network_of_convolutions_the_delegate_runs_all_but_the_entrance(workshop, tmp_path):
+    """That turns pixels of 0..255 into -128..127; nothing else is left to the slow kernels."""
+    model = to_int8(workshop.network, noise(8), workshop.spec, tmp_path / "log")
+    assert check_quantized(model, workshop.spec, 2).outside == {"QUANTIZE": 1}
+
+
+def test_the_mixer_is_all_int8_and_what_xnnpack_does_not_run_of_it_is_listed(tmp_path):
+    """Its layer norms and its GELU have int8 kernels, the delegate has none for two of these."""
+    network = build_narrow("mlp_mixer")
+    shake_weights(network, 4)
+    frames = list(draw_pictures(network, 5, count=8).astype(np.uint8))
+    frames[0][0, 0], frames[0][0, 1] = 0, 255
+    facts = check_quantized(to_int8(network, frames, SPEC, tmp_path / "log"), SPEC, 2)
+    assert facts.operators["RSQRT"] == 9
+    assert facts.outside["RSQRT"] == 9
+    assert facts.outside["GELU"] == 8
+    assert not {"FULLY_CONNECTED", "CONV_2D", "MEAN", "MUL"} & set(facts.outside)
 
 
 def test_float_leftovers_are_refused_by_name(workshop, tmp_path):

@@ -225,11 +225,12 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
 
 
 def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
-    """It learns anew without, cut off in the middle or not, and every rung is without."""
+    """It learns anew at the size of that rung, cut off or not, and every rung is without."""
     from export.slim.recipe import make_slim
 
     data, run = make_run(tmp_path, "silu")
-    ladder = replace(LADDER, rungs=LADDER.rungs[:1], distil=replace(LADDER.distil, epochs=1))
+    distil = replace(LADDER.distil, epochs=1)
+    ladder = replace(LADDER, rungs=(Rung(32, 0.75),), distil=distil)
     with pytest.raises(KeyboardInterrupt):
         make_slim(run, data, ladder, Steps(4), time.perf_counter_ns)
     folder = ClimbFolder(run / "slim")
@@ -242,9 +243,35 @@ def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
     front = make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
     (point,) = front.points
     facts = read_facts(RunFolder((run / "slim" / point.model).parent))
-    wanted = ["without swish", "64-at-75, cut", "64-at-75, recover", "64-at-75, distil"]
+    wanted = ["without swish", "32-at-75, cut", "32-at-75, recover", "32-at-75, distil"]
     assert [one.step for one in facts.steps] == wanted
     network = keras.models.load_model(run / "slim" / point.model, compile=False)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds.count("ReLU") == 3
     assert "Activation" not in kinds
+
+
+def test_one_rung_of_a_network_that_lost_its_swish_is_polished_at_the_end(tmp_path: Path):
+    """A climb that was finished before there was a polish gets it too; cut off, it goes on."""
+    from export.slim.recipe import make_slim
+
+    data, run = make_run(tmp_path, "silu")
+    short = replace(LADDER, distil=replace(LADDER.distil, epochs=1))
+    first = make_slim(run, data, short, Steps(), time.perf_counter_ns)
+    polish = Lesson("polish", epochs=2, learning_rate=1e-3, from_feature=0.5)
+    ladder = replace(short, polish=polish, polished=Rung(64, 0.75, polished=True))
+    with pytest.raises(KeyboardInterrupt):
+        make_slim(run, data, ladder, Steps(5), time.perf_counter_ns)
+    steps = Steps()
+    front = make_slim(run, data, ladder, steps, time.perf_counter_ns)
+    assert steps.advances == 3, "one epoch of the polish was left, and nothing else"
+    (polished,) = (one for one in front.points if one.name == "64-at-75-polished")
+    (source,) = (one for one in front.points if one.name == "64-at-75")
+    assert all(one in front.points for one in first.points)
+    assert polished.widths == source.widths
+    facts = read_facts(RunFolder((run / "slim" / polished.model).parent))
+    wanted = [f"64-at-75, {one}" for one in ("cut", "recover", "distil")]
+    assert [one.step for one in facts.steps] == [
+        "without swish", *wanted, "64-at-75-polished, polish",
+    ]  # fmt: skip
+    assert make_slim(run, data, ladder, Steps(), time.perf_counter_ns) == front
