@@ -106,10 +106,12 @@ def start(line: LiveLine) -> None:
     text = line.config.read_text()
     if pitch_ms < 20:
         closest_ms = round(pitch_ms * (1 - line.jitter) - 0.2, 1)
-        text = text.replace("deck = 16", "deck = 16\nframe_rate = 400.0")
+        frame_rate = min(1000.0, max(400.0, 2.5 * line.rate))
+        guard_ms = 1.5 if closest_ms >= 3.0 else 1.0
+        text = text.replace("deck = 16", f"deck = 16\nframe_rate = {frame_rate}")
         text = text.replace('driver = "controller"', 'driver = "controller"\ndebounce_ms = 1.0')
         text += (
-            f"\n[timing]\nguard_ms = 1.5\nmin_pitch_ms = {closest_ms}\n"
+            f"\n[timing]\nguard_ms = {guard_ms}\nmin_pitch_ms = {closest_ms}\n"
             f"frame_within_ms = {closest_ms}\nmax_in_flight = 256\n"
         )
     line.config.write_text(text)
