@@ -9,11 +9,11 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from ledger_writer import CHECK, WRITER
 from outage import Arrivals, InstantBroker, Outage, memory_bytes
 
 ROOT = Path(__file__).parents[2]
 PROBE = ROOT.parent / "shared" / "tools" / "powercut_probe.py"
-TESTS = ROOT / "tests" / "agent" / "ledger"
 MOST_GROWTH = 8 * 1024 * 1024
 
 
@@ -47,22 +47,13 @@ def can_cut() -> bool:
 
 def run_cuts(first: int, count: int, seed: int) -> Counter:
     """Cut the power so often while a ledger is written: nothing promised is missing."""
-    sys.path.insert(0, str(TESTS))
-    from test_ledger_faults import WRITER
-
     with tempfile.TemporaryDirectory(prefix="linewarden-soak-") as name:
         script = Path(name) / "writer.py"
         script.write_text(WRITER)
-        check = (
-            "import sys; from pathlib import Path;"
-            f"sys.path[:0] = [{str(ROOT)!r}, {str(TESTS)!r}];"
-            "import test_ledger_faults as t;"
-            "t.survived(Path(sys.argv[1]), Path(sys.argv[2]).read_text().splitlines())"
-        )
         command = [
             *(sys.executable, str(PROBE), "--cuts", str(count), "--seed", str(seed + first)),
             *("--min-ms", "600", "--max-ms", "1800"),
-            *("--check", f'{sys.executable} -c "{check}" {{mount}} {{acks}}'),
+            *("--check", f'{sys.executable} -c "{CHECK}" {{mount}} {{acks}}'),
             *("--", sys.executable, str(script), "{mount}", "1"),
         ]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

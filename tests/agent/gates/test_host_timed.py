@@ -2,67 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from relay_rig import MS, RELAY_TIMING, HandRelay, HandSource, section_for
+from host_timed_rig import DIVERTING, Rig
+from relay_rig import MS
 
-from agent.clock import ManualClock
 from agent.errors import GateError
-from agent.gates.bookings import Pace
-from agent.gates.host_timed import HostTimedGate
-from agent.records import GateNotice, GateOutcome, OutcomeCode, PassOrder, Trigger
-
-PASSING = Pace.of(RELAY_TIMING, section_for("modbus", "x"))
-DIVERTING = Pace.of(RELAY_TIMING, section_for("modbus", "x", wiring="energise_to_reject"))
-BEGIN = 1_000 * MS
-
-
-class Rig:
-    """A gate in virtual time, with what it has said so far."""
-
-    def __init__(self, pace=PASSING):
-        self.clock = ManualClock(BEGIN)
-        self.relay = HandRelay(self.clock)
-        self.source = HandSource()
-        self.gate = HostTimedGate(self.relay, self.source, pace, self.clock)
-        self.events = []
-
-    def run(self, for_ms=0, step_ms=1):
-        """Serve for so long."""
-        for _ in range(for_ms // step_ms):
-            self.clock.advance(step_ms * MS)
-            self.events += self.gate.poll(0.0)
-        self.events += self.gate.poll(0.0)
-        return self
-
-    def part(self):
-        """Let a part come now; returns its trigger."""
-        self.source.moments.append(self.clock.now_ns())
-        self.run()
-        return self.triggers[-1]
-
-    def allow(self, trigger):
-        """Give the permission for a part."""
-        window_ns = trigger.at_ns + PASSING.delay_ns - PASSING.guard_ns
-        return self.gate.allow(PassOrder(trigger.boot, trigger.part, window_ns))
-
-    @property
-    def triggers(self):
-        """Return the triggers so far."""
-        return [event for event in self.events if isinstance(event, Trigger)]
-
-    @property
-    def outcomes(self):
-        """Return the outcomes so far, by part."""
-        return {e.part: e.code for e in self.events if isinstance(e, GateOutcome)}
-
-    @property
-    def notices(self):
-        """Return the kinds of the notices so far."""
-        return [event.kind for event in self.events if isinstance(event, GateNotice)]
+from agent.records import OutcomeCode, PassOrder
 
 
 @pytest.fixture
@@ -252,81 +197,3 @@ def test_close_leaves_the_relay_at_rest_and_forgets_the_parts(rig):
     rig.gate.open()
     assert rig.part().boot != trigger.boot
     assert not rig.allow(trigger)
-
-
-STEPS = st.lists(
-    st.tuples(st.integers(1, 60), st.sampled_from(["part", "part", "", "stall", "plug", "deaf"])),
-    min_size=1,
-    max_size=60,
-)
-
-
-def drive(pace, steps, wanted):
-    """Run a line with gaps, stalls, pulled cables and bad answers; returns it and who may pass."""
-    rig = Rig(pace)
-    allowed, number = set(), itertools.count()
-    for for_ms, action in steps:
-        if action == "part":
-            trigger = rig.part()
-            if wanted[next(number) % len(wanted)] and rig.allow(trigger):
-                allowed.add(trigger.part)
-        elif action == "plug":
-            rig.relay.plugged = not rig.relay.plugged
-        elif action == "deaf":
-            rig.relay.answer = None if rig.relay.answer else True
-        rig.run(7 * for_ms, step_ms=7 * for_ms if action == "stall" else 7)
-    rig.relay.plugged = True
-    rig.run(3_000, step_ms=5)
-    rig.gate.close()
-    return rig, allowed
-
-
-def met(rig, pace, trigger):
-    """Return the pulses that a part may have met, with all that line and relay may add."""
-    due_ns = trigger.at_ns + pace.delay_ns
-    extra_ns = pace.lead_ns + pace.release_ns
-    return [
-        pulse
-        for pulse in rig.relay.pulses
-        if pulse[0] < due_ns + pace.guard_ns and pulse[1] + extra_ns > due_ns - pace.guard_ns
-    ]
-
-
-def sure(rig, pace, trigger):
-    """Whether a pulse was on for certain when the part was at the gate."""
-    due_ns = trigger.at_ns + pace.delay_ns
-    return any(begin + pace.lead_ns <= due_ns <= end for begin, end, _parts in rig.relay.pulses)
-
-
-@settings(max_examples=150, deadline=None)
-@given(steps=STEPS, wanted=st.lists(st.booleans(), min_size=1, max_size=8))
-def test_no_part_meets_a_passing_pulse_without_its_own_permission(steps, wanted):
-    """Judged by the relay's own record of times, not by what the gate says of itself."""
-    rig, allowed = drive(PASSING, steps, wanted)
-    shared = [pulse for trigger in rig.triggers for pulse in met(rig, PASSING, trigger)]
-    assert len(shared) == len(set(shared)), "two parts met one pulse"
-    for trigger in rig.triggers:
-        if met(rig, PASSING, trigger):
-            assert trigger.part in allowed
-        else:
-            assert rig.outcomes[trigger.part] is not OutcomeCode.PASSED
-        if rig.outcomes[trigger.part] is OutcomeCode.PASSED:
-            assert sure(rig, PASSING, trigger)
-    assert sorted(rig.outcomes) == [trigger.part for trigger in rig.triggers]
-
-
-@settings(max_examples=150, deadline=None)
-@given(steps=STEPS, wanted=st.lists(st.booleans(), min_size=1, max_size=8))
-def test_a_diverting_gate_diverts_all_without_permission_or_says_that_it_could_not(steps, wanted):
-    """Each part without permission meets a pulse, or its outcome is a fault or unknown."""
-    rig, allowed = drive(DIVERTING, steps, wanted)
-    owned = {OutcomeCode.FAULT, OutcomeCode.UNKNOWN}
-    for trigger in rig.triggers:
-        code = rig.outcomes[trigger.part]
-        pulses = met(rig, DIVERTING, trigger)
-        if code is OutcomeCode.PASSED:
-            assert trigger.part in allowed
-            assert not pulses
-        elif code not in owned:
-            assert sure(rig, DIVERTING, trigger)
-    assert sorted(rig.outcomes) == [trigger.part for trigger in rig.triggers]
