@@ -231,6 +231,7 @@ def test_a_running_agent_tells_what_its_camera_read_back(tmp_path, monkeypatch, 
         service.start()
         wait_until(differs, 60)
         assert differs() == ["exposure_us is 1500 here, trained with 2000"]
+        wait_until(lambda: capture.up, 60)  # which is later than its settings are known
         pid = capture._camera.pid
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: capture._camera.pid not in (None, pid) and capture.up, 60)
