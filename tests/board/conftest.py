@@ -60,6 +60,7 @@ def figure():
     """Return a function that keeps a measured figure in out/board/figures.json."""
 
     def keep(name: str, value: object) -> None:
+        PLACE.mkdir(parents=True, exist_ok=True)
         path = PLACE / "figures.json"
         known = json.loads(path.read_text("utf-8")) if path.exists() else {}
         known[name] = value
