@@ -182,46 +182,42 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _gate_fits(self) -> Config:
+        if faults := "\n".join(fault for fault in self._contradictions() if fault):
+            raise ValueError(faults)
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
         gate, timing = self.gate, self.timing
         if isinstance(gate, RelaySection):
-            self._check_relay(gate)
-        elif self.trigger is not None:
-            raise ValueError("section [trigger]: this gate has a photo-eye of its own; remove it")
-        elif gate.debounce_ms > timing.min_pitch_ms:
-            raise ValueError(
+            yield from self._relay_contradictions(gate)
+            return
+        if self.trigger is not None:
+            yield "section [trigger]: this gate has a photo-eye of its own; remove it"
+        if gate.debounce_ms > timing.min_pitch_ms:
+            yield (
                 f"gate.debounce_ms {gate.debounce_ms:g} is longer than timing.min_pitch_ms "
                 f"{timing.min_pitch_ms:g}: two parts would count as one"
             )
-        elif clash := gate.clash(min_pitch_ms=timing.min_pitch_ms, guard_ms=timing.guard_ms):
-            raise ValueError(clash)
-        return self
+        yield gate.clash(min_pitch_ms=timing.min_pitch_ms, guard_ms=timing.guard_ms)
 
-    def _check_relay(self, gate: RelaySection) -> None:
+    def _relay_contradictions(self, gate: RelaySection) -> Iterator[str]:
         timing = self.timing
         if self.trigger is None:
-            raise ValueError(f"gate.driver {gate.driver} sees no parts: add a section [trigger]")
-        clash = gate.clash(
+            yield f"gate.driver {gate.driver} sees no parts: add a section [trigger]"
+        yield gate.clash(
             delay_ms=timing.delay_ms,
             guard_ms=timing.guard_ms,
             command_ms=timing.command_ms,
             min_pitch_ms=timing.min_pitch_ms,
         )
-        if clash:
-            raise ValueError(clash)
         if isinstance(self.trigger, PresenceTrigger):
-            self._check_presence(self.trigger)
-
-    def _check_presence(self, trigger: PresenceTrigger) -> None:
-        timing = self.timing
-        clash = trigger.clash(
-            frame_rate=self.camera.frame_rate,
-            frame_size=frame_size(self.camera),
-            min_pitch_ms=timing.min_pitch_ms,
-            to_cutoff_ms=timing.delay_ms - 2 * timing.guard_ms - timing.command_ms,
-            arrives_ms=timing.frame_arrives_ms,
-        )
-        if clash:
-            raise ValueError(clash)
+            yield self.trigger.clash(
+                frame_rate=self.camera.frame_rate,
+                frame_size=frame_size(self.camera),
+                min_pitch_ms=timing.min_pitch_ms,
+                to_cutoff_ms=timing.delay_ms - 2 * timing.guard_ms - timing.command_ms,
+                arrives_ms=timing.frame_arrives_ms,
+            )
 
 
 def read_config(path: Path) -> Config:

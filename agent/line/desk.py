@@ -131,7 +131,9 @@ class LineDesk:
                 "the gate has just been latched: see `linewarden line show`, have it mended, then "
                 "resume"
             )
-        return self._note(mode, who, request.why)
+        done = self._note(mode, who, request.why)
+        now = self._mode.set
+        return f"{done}; it stays latched: {now.why}" if now.kind is ModeKind.LATCHED else done
 
     def _bypass(self, request: Request, who: str) -> str:
         section = self._section

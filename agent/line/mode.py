@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from agent.records import Reason
@@ -79,14 +79,15 @@ class LineMode:
     def change(self, mode: Mode) -> bool:
         """Take on a state; False for a bypass while the gate is latched.
 
-        A pause over a latch stays a latch: resuming must look at the gate.
+        A pause changes nothing of a latch, which diverts as well: whoever resumes must look at
+        the gate, and finds there why.
         """
         with self._lock:
             latched = self._mode.kind is ModeKind.LATCHED
             if latched and mode.kind is ModeKind.BYPASSED:
                 return False
-            stays = latched and mode.kind is ModeKind.PAUSED
-            self._mode = replace(mode, kind=ModeKind.LATCHED) if stays else mode
+            if not (latched and mode.kind is ModeKind.PAUSED):
+                self._mode = mode
         return True
 
     def resume(self, mode: Mode, known: Mode | None) -> bool:

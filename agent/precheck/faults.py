@@ -11,8 +11,9 @@ from agent.config.camera import CameraSection, PipeCamera, ReplayCamera, V4l2Cam
 from agent.config.document import Config
 from agent.config.gate import GateSection, LcusGate, SimGate
 from agent.config.model import Model
-from agent.errors import ConfigError, ModelError
+from agent.errors import CameraError, ConfigError, ModelError
 from agent.models.slot_watch import terms_of, wanted_bundle
+from agent.pictures.folder import list_pictures
 from agent.precheck.devices import port_fault, same_device, video_fault
 from agent.precheck.network import broker_faults
 from agent.precheck.settings import setting_faults
@@ -52,8 +53,8 @@ def _bundle_faults(config: Config) -> list[str]:
 
 
 def _camera_faults(camera: CameraSection) -> list[str]:
-    if isinstance(camera, ReplayCamera) and not Path(camera.folder).is_dir():
-        return [f"camera.folder: there is no folder {camera.folder}"]
+    if isinstance(camera, ReplayCamera):
+        return _replay_faults(Path(camera.folder))
     if isinstance(camera, PipeCamera) and not camera.shell and not shutil.which(camera.command[0]):
         return [f"camera.command: there is no program {camera.command[0]}: install it"]
     if isinstance(camera, V4l2Camera):
@@ -64,6 +65,14 @@ def _camera_faults(camera: CameraSection) -> list[str]:
                 "camera.exposure_us is not set: the camera's own automatic would change the "
                 "pictures; set what the model was trained with"
             ]
+    return []
+
+
+def _replay_faults(folder: Path) -> list[str]:
+    try:
+        list_pictures(folder)
+    except CameraError as error:
+        return [f"camera.folder: {error}"]
     return []
 
 

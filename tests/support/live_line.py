@@ -50,6 +50,7 @@ class LiveLine:
         self.more = ""  # further lines of the configuration
         self.gate_more = ""  # and of its section [gate]
         self.environment: dict[str, str] = {}  # of the agent, beside our own
+        self.nice = 0  # of the agent; below 0 needs root
         self._start_ns = 0
         self._read_to = self._met = 0  # of the record
         self._processes: list[subprocess.Popen] = []
@@ -92,7 +93,7 @@ class LiveLine:
         """Start the agent; with `ready` wait until its model judges."""
         seen = len(self.log)
         self.agent = subprocess.Popen(
-            [*LINEWARDEN, "run", "--config", str(self.config)],
+            ["nice", "-n", str(self.nice), *LINEWARDEN, "run", "--config", str(self.config)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
             env=os.environ | self.environment,
         )  # fmt: skip

@@ -91,6 +91,19 @@ def test_a_section_says_all_its_contradictions():
     assert all("timing: " in line for line in said)
 
 
+def test_all_contradictions_between_sections_are_said():
+    """A trigger beside a photo-eye, a debounce and a second photo-eye wider than the pitch."""
+    gate = 'debounce_ms = 30\nsecond_eye = "bin"\nsecond_eye_ms = 600\nsecond_eye_guard_ms = 20\n'
+    said = faults_of(
+        GOOD.replace("[ledger]", f"{gate}[ledger]") + '[trigger]\ndriver = "command"\npipe = "p"\n'
+    )
+    assert [line.split()[0] for line in said[1:]] == [
+        "gate.debounce_ms",
+        "gate.second_eye_guard_ms",
+    ]
+    assert "section [trigger]: this gate has a photo-eye of its own" in said[0]
+
+
 def test_a_fault_between_sections_hides_none_within_them():
     """An encoder at a gate that has none, and a port that is none."""
     sim = GOOD.replace('"controller"\nport = "/dev/ttyACM0"', '"sim"\ndelay_ticks = 400')

@@ -224,7 +224,9 @@ def test_nobody_resumes_a_latch_that_they_cannot_have_heard_of(rig):
 def test_a_pause_in_the_moment_of_a_latch_hides_it_from_nobody(rig):
     """Both stand in the chain, and it stays a latch."""
     rig.mode.latch("part 7 went the wrong way", 1)
-    assert rig.ask("pause").mode is ModeKind.LATCHED
+    answer = rig.ask("pause")
+    assert (answer.mode, answer.why) == (ModeKind.LATCHED, "part 7 went the wrong way")
+    assert answer.text.endswith("; it stays latched: part 7 went the wrong way")
     assert [deed for deed, _ in rig.deeds()] == ["latched", "paused"]
 
 

@@ -55,6 +55,6 @@ def test_only_a_resumption_ends_a_latch():
     mode.latch("welded", 9)
     assert not mode.change(BYPASS)
     assert mode.change(PAUSE)
-    assert mode.at(0).kind is ModeKind.LATCHED
+    assert (mode.at(0).kind, mode.at(0).why) == (ModeKind.LATCHED, "welded")
     assert mode.change(Mode(ModeKind.INSPECTING, "Anna", "relay changed"))
     assert mode.at(0).kind is ModeKind.INSPECTING

@@ -20,7 +20,10 @@ def config(tmp_path, **changes):
         "ledger": '[ledger]\nfolder = "state"\n',
         "mqtt": "",
     }
-    (tmp_path / "pictures").mkdir(exist_ok=True)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir(exist_ok=True)
+    (pictures / "part.png").touch()
+    (tmp_path / "empty").mkdir(exist_ok=True)
     write_scripted(tmp_path / "m.lwb")
     return parse_config("".join((values | changes).values()), folder=tmp_path)
 
@@ -34,6 +37,7 @@ def test_a_configuration_that_can_run_has_no_faults(tmp_path):
     ("changes", "says"),
     [
         ({"camera": '[camera]\ndriver = "replay"\nfolder = "no"\n'}, "camera.folder"),
+        ({"camera": '[camera]\ndriver = "replay"\nfolder = "empty"\n'}, "holds no picture"),
         ({"model": '[model]\nbundle = "none.lwb"\n'}, "model.bundle"),
         ({"model": '[model]\nbundle = "m.lwb"\ntrust = "none"\n'}, "trust folder"),
         ({"model": '[model]\nbundle = "m.lwb"\ntrust = "pictures"\n'}, "is not signed"),

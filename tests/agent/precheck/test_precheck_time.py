@@ -23,6 +23,7 @@ LEDGER = '[ledger]\nfolder = "state"\n'
 def said(tmp_path, times_ms, timing="", gate=SIM, ledger=LEDGER):
     """Return what is said of a line whose model takes so long, again and again."""
     (tmp_path / "pictures").mkdir(exist_ok=True)
+    (tmp_path / "pictures" / "part.png").touch()
     write_scripted(tmp_path / "m.lwb")
     text = (
         '[camera]\ndriver = "replay"\nfolder = "pictures"\n[model]\nbundle = "m.lwb"\n'
@@ -118,6 +119,7 @@ def test_who_has_the_gates_port_is_a_note(tmp_path):
 def test_a_model_that_cannot_run_here_is_refused(tmp_path):
     """What the start would refuse is said before it: this file is no model."""
     (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "part.png").touch()
     write_scripted(tmp_path / "m.lwb")
     text = (
         '[camera]\ndriver = "replay"\nfolder = "pictures"\n[model]\nbundle = "m.lwb"\n'
