@@ -17,12 +17,16 @@ from agent.errors import DrillError
 
 HEARTBEAT_NS = 500_000_000
 FOUND_AGAIN_S = 30.0
+ANSWERED_S = 5.0
 _VICTIM_LINE = b"part\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the gate itself reported; `passed` None where it reports nothing."""
+    """What the gate itself reported; `passed` None where it reports nothing.
+
+    A belt that was not stopped counts as a part that was let through.
+    """
 
     passed: bool | None = None
     text: str = ""
@@ -146,6 +150,27 @@ def _serving(*, passes: bool, late: bool = False, most: int = 0) -> Callable[[St
     return serve
 
 
+def _halted(step: Step, stage: Stage) -> Report:
+    station = Station(stage.config, stage.clock, passes=False)
+    seen = station.seen.notices
+    try:
+        station.open()
+        if station.latched:
+            return Report(None, "the line is latched, its belt stands: resume it and drill again")
+        stage.talk.ready(step.fault, step.todo, station.serve)
+        station.let_belt_run(may_run=False)
+        stopped = station.serve_until(lambda: "belt_stopped" in seen, ANSWERED_S)
+        stage.talk.ready(step.fault, "See whether the belt stands.", station.serve)
+        station.let_belt_run(may_run=True)
+        released = station.serve_until(lambda: "belt_released" in seen, ANSWERED_S)
+        stage.talk.ready(step.fault, step.undo, station.serve)
+    finally:
+        station.close()
+    if not stopped:
+        return Report(True, "the permit was not taken away")
+    return Report(False, f"permit taken away and {'given' if released else 'NOT given'} back")
+
+
 def _away(step: Step, stage: Stage) -> Report:
     del stage, step
     return NOTHING
@@ -169,5 +194,6 @@ _PLAYS: dict[Play, Callable[[Step, Stage], Report]] = {
     Play.LATE: _serving(passes=True, late=True),
     Play.CROWDED: _serving(passes=True, most=1),
     Play.SILENT: _serving(passes=False),
+    Play.HALTED: _halted,
     Play.AWAY: _away,
 }

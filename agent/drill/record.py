@@ -16,7 +16,7 @@ from agent.audit.rows import AuditHead, Deed
 from agent.clock import Clock
 from agent.config.document import Config
 from agent.config.gate import SimGate
-from agent.drill.steps import Fault, Step, known_open
+from agent.drill.steps import STEPS, Fault, Step, known_open, steps_for
 from agent.errors import DrillError
 from agent.ledger.disk import replace_durably
 from agent.wall_time import iso_time
@@ -32,7 +32,9 @@ class Result(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     fault: Fault
-    diverted: bool | None = Field(description="The technician's answer; null: left out.")
+    diverted: bool | None = Field(
+        description="The technician's answer; null: left out. Of belt_stop: whether it stood."
+    )
     reported: str = Field(description="What the gate itself reported; empty where it cannot.")
     contradicted: bool = Field(description="Whether the gate reported something else.")
     verdict: Verdict
@@ -55,27 +57,26 @@ class Record(BaseModel):
     delay_ms: float
     guard_ms: float
     version: str
+    faults: tuple[Fault, ...] = Field(description="The steps that this gate is drilled in.")
     results: tuple[Result, ...] = ()
     signed: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether the gate did in every step what it should, and none was left out."""
-        return len(self.results) == len(Fault) and all(
+        return not self.left and all(
             result.verdict in ("holds", "open as documented") for result in self.results
         )
 
     @property
     def left(self) -> frozenset[Fault]:
         """Return the faults that have no result yet."""
-        return frozenset(Fault) - {result.fault for result in self.results}
+        return frozenset(self.faults) - {result.fault for result in self.results}
 
     def fits(self, other: Record) -> bool:
         """Whether the other is a drill of the same gate by the same person."""
-        return all(
-            getattr(self, name) == getattr(other, name)
-            for name in ("device", "by", "driver", "wiring", "port", "delay_ms", "guard_ms")
-        )
+        names = ("device", "by", "driver", "wiring", "port", "delay_ms", "guard_ms", "faults")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def with_result(self, result: Result) -> Record:
         """Return the record with one step more."""
@@ -97,6 +98,7 @@ def begin_record(config: Config, by: str, version: str, clock: Clock) -> Record:
         delay_ms=config.timing.delay_ms,
         guard_ms=config.timing.guard_ms,
         version=version,
+        faults=tuple(step.fault for step in steps_for(gate)),
     )
 
 
@@ -197,11 +199,18 @@ def record_text(record: Record) -> str:
 
 
 def _result_lines(results: Sequence[Result]) -> list[str]:
-    said = {True: "diverted", False: "let through", None: "not tried"}
+    steps = {step.fault: step for step in STEPS}
     return [
-        f"{result.fault.value:16} {said[result.diverted]:12} {result.verdict:20} {result.reported}"
+        f"{result.fault.value:16} {_said(steps[result.fault], result):12} "
+        f"{result.verdict:20} {result.reported}"
         for result in results
     ]
+
+
+def _said(step: Step, result: Result) -> str:
+    if result.diverted is None:
+        return "not tried"
+    return step.done if result.diverted else step.failed
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:

@@ -72,9 +72,18 @@ class Station:
 
     def open(self) -> None:
         """Open the gate; the belt may run unless the line is latched. Raises GateError."""
-        if self._stop is not None:
-            self._stop.let_run(may_run=not is_latched(self._folder))
+        self.let_belt_run(may_run=True)
         self.gate.open()
+
+    @property
+    def latched(self) -> bool:
+        """Whether the line was left latched: its belt stands whatever the drill does."""
+        return is_latched(self._folder)
+
+    def let_belt_run(self, *, may_run: bool) -> None:
+        """Let the belt run, or stop it; a gate that stops no belt is left alone."""
+        if self._stop is not None:
+            self._stop.let_run(may_run=may_run and not self.latched)
 
     def close(self) -> None:
         """Leave the gate rejecting."""

@@ -19,6 +19,7 @@ class Fault(str, Enum):
     NO_FRAME = "no_frame"
     MODEL_ERROR = "model_error"
     DISK_FULL = "disk_full"
+    BELT_STOP = "belt_stop"  # in no matrix: only where a disagreement is to stop the belt
     HOST_DEAD = "host_dead"  # the last: the drill itself dies with this computer
 
 
@@ -30,6 +31,7 @@ class Play(Enum):
     LATE = "late"  # every permission comes too late
     CROWDED = "crowded"  # one part in flight is allowed, and more come
     SILENT = "silent"  # no permission is given
+    HALTED = "halted"  # the belt's run permit is taken away
     AWAY = "away"  # nothing: this computer is off
 
 
@@ -41,6 +43,9 @@ class Step:
     play: Play
     todo: str
     undo: str = ""
+    question: str = "Was every part diverted (to the bin) while this lasted?"
+    done: str = "diverted"  # what the technician's yes and no say in the record
+    failed: str = "let through"
 
 
 _SILENT = "The drill gives no permission, as the agent does {why}. Put a good part through."
@@ -77,6 +82,16 @@ STEPS = (
     Step(Fault.MODEL_ERROR, Play.SILENT, _SILENT.format(why="when the model fails")),
     Step(Fault.DISK_FULL, Play.SILENT, _SILENT.format(why="for a row that it cannot write")),
     Step(
+        Fault.BELT_STOP,
+        Play.HALTED,
+        "Start the belt. The drill takes its run permit away, as a disagreement does, when you "
+        "press Enter.",
+        "The drill gives the permit back. Does the belt start by its own button only? See it.",
+        "Did the belt stand at once, and until now?",
+        "belt stood",
+        "belt ran on",
+    ),
+    Step(
         Fault.HOST_DEAD,
         Play.AWAY,
         "Pull the plug of this computer while the line runs, put a good part through, and plug "
@@ -85,6 +100,11 @@ STEPS = (
 )
 
 _UNPOWERED = frozenset({Fault.HOST_DEAD, Fault.CABLE_OUT, Fault.CONTROLLER_DEAD})
+
+
+def steps_for(gate: GateSection) -> tuple[Step, ...]:
+    """Return the steps that a gate is drilled in."""
+    return tuple(step for step in STEPS if gate.stops or step.fault is not Fault.BELT_STOP)
 
 
 def known_open(gate: GateSection) -> frozenset[Fault]:

@@ -23,7 +23,7 @@ from agent.drill.record import (
     sign_off,
 )
 from agent.drill.station import Station
-from agent.drill.steps import STEPS, Play, Step, known_open
+from agent.drill.steps import Play, Step, known_open, steps_for
 from agent.errors import DrillError, GateError, LedgerError
 from agent.ledger.disk import LOCK_NAME, FolderLock
 from agent.records import OutcomeCode
@@ -58,7 +58,7 @@ def drill(stage: Stage, by: str, *, anew: bool = False) -> tuple[Path, Record]:
         record = _begin(stage, folder, by, anew=anew)
         text = "a gate drill begins: the gate lets test parts through that nobody inspects"
         chain.append(Deed.FIRED, f"{by} ({record.account})", text)
-        for step in STEPS:
+        for step in steps_for(stage.config.gate):
             if step.fault in record.left:
                 record = _take(step, stage, record, folder)
         name = stage.talk.signature(f"Sign with your name, {by}: ")
@@ -118,7 +118,7 @@ def _begin(stage: Stage, folder: Path, by: str, *, anew: bool) -> Record:
 def _take(step: Step, stage: Stage, record: Record, folder: Path) -> Record:
     """Do one step and keep its result at once."""
     talk, number = stage.talk, len(record.results) + 1
-    talk.say(f"\n{number}/{len(STEPS)} {step.fault.value.replace('_', ' ')}")
+    talk.say(f"\n{number}/{len(record.faults)} {step.fault.value.replace('_', ' ')}")
     if step.play in {Play.KILLED, Play.AWAY}:
         talk.say(f"  {step.todo}")
     if step.fault in known_open(stage.config.gate):
@@ -127,8 +127,7 @@ def _take(step: Step, stage: Stage, record: Record, folder: Path) -> Record:
     talk.say(f"  The gate reports: {report.text or 'nothing of its own'}.")
     diverted = None
     if not failed:
-        question = "Was every part diverted (to the bin) while this lasted?"
-        diverted = talk.diverted(step.fault, question, _nothing)
+        diverted = talk.diverted(step.fault, step.question, _nothing)
     at = iso_time(stage.clock.wall_ns())
     result = judge(
         step, stage.config, diverted=diverted, reported=report.text, passed=report.passed, at=at

@@ -18,7 +18,7 @@ from agent.config.document import parse_config
 from agent.drill.plays import Stage
 from agent.drill.record import Record
 from agent.drill.station import Station
-from agent.drill.steps import STEPS, Fault, known_open
+from agent.drill.steps import Fault, known_open
 from agent.drill.walk import drill, fire_once
 from agent.errors import DrillError, LedgerError
 from agent.ledger.disk import FolderLock
@@ -75,7 +75,7 @@ def test_a_sound_gate_holds_in_every_step_by_its_own_word_too(tmp_path):
         pull = [lambda: process.signal(signal.SIGUSR1)]
         talk = Script(deeds={"cable_out": pull, "controller_dead": [*pull]})
         path, record = drill(stage(tmp_path, talk, controller(process)), "Anna")
-    assert talk.asked == [fault.value for fault in Fault]
+    assert talk.asked == [fault.value for fault in Fault if fault is not Fault.BELT_STOP]
     assert record.holds, record.results
     reported = {result.fault.value: result.reported for result in record.results}
     for fault in ("late_verdict", "no_frame", "model_error", "disk_full"):
@@ -141,7 +141,7 @@ def test_a_drill_goes_on_where_it_was_broken_off(tmp_path):
         talk = Script()
         _path, record = drill(stage(tmp_path, talk, gate, ROOMY + HAND), "Anna")
     assert talk.asked[0] == "late_verdict"
-    assert [result.fault for result in record.results] == [step.fault for step in STEPS]
+    assert [result.fault for result in record.results] == list(record.faults)
 
 
 def test_a_record_is_signed_by_who_drilled_or_not_at_all(tmp_path):
@@ -237,12 +237,44 @@ def test_wrong_answers_are_said_in_one_line(tmp_path, content):
     linewarden("gate", "drill", "--config", path, "--by", "A", "--answers", answers, code=1)
 
 
+STOPS = '\nsecond_eye = "bin"\nsecond_eye_guard_ms = 20.0\non_disagreement = "stop"'
+
+
+@pytest.mark.parametrize(("stood", "verdict"), [(True, "holds"), (False, "FAILED")])
+def test_a_belt_that_is_to_stop_is_stopped_in_the_drill(tmp_path, stood, verdict):
+    """The controller takes its permit away and gives it back; the technician says what it did."""
+    with GateProcess(tmp_path, parts=0) as process:
+        talk = Script({**dict.fromkeys((fault.value for fault in Fault), None), "belt_stop": stood})
+        path, record = drill(
+            stage(tmp_path, talk, controller(process) + STOPS, patience_s=0.1), "Anna"
+        )
+        orders = [line for line in process.record.read_text().splitlines() if "may_run" in line]
+    assert "belt_stop" in talk.asked
+    result = next(one for one in record.results if one.fault is Fault.BELT_STOP)
+    assert (result.verdict, result.contradicted) == (verdict, not stood)
+    assert result.reported == "permit taken away and given back"
+    assert [json.loads(line)["may_run"] for line in orders].count(False) >= 1
+    assert ("belt stood" if stood else "belt ran on") in path.with_suffix(".txt").read_text()
+
+
+def test_a_belt_of_a_latched_line_is_no_proof(tmp_path):
+    """It stands already: the step says so, and tries nothing."""
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    write_state(folder, LineState(mode=ModeKind.LATCHED, why="part 7"))
+    with GateProcess(tmp_path, parts=0) as process:
+        talk = Script(dict.fromkeys((fault.value for fault in Fault), None))
+        config = stage(tmp_path, talk, controller(process) + STOPS, patience_s=0.1)
+        _path, record = drill(config, "Anna")
+    result = next(one for one in record.results if one.fault is Fault.BELT_STOP)
+    assert (result.verdict, "latched" in result.reported) == ("skipped", True)
+
+
 @pytest.mark.parametrize("latched", [False, True])
 def test_the_drill_lets_a_belt_run_that_nobody_has_stopped(tmp_path, latched):
     """It stands in the agent's place: the belt of a latched line stands, as it would for that."""
-    more = '\nsecond_eye = "bin"\nsecond_eye_guard_ms = 20.0\non_disagreement = "stop"'
     with GateProcess(tmp_path, parts=0) as process:
-        config, _path = desk(tmp_path, controller(process) + more)
+        config, _path = desk(tmp_path, controller(process) + STOPS)
         folder = tmp_path / "ledger"
         folder.mkdir()
         if latched:
