@@ -35,6 +35,11 @@ class BeltWatch:
         self._samples: deque[tuple[int, int]] = deque(maxlen=_SAMPLES)
 
     @property
+    def here(self) -> int:
+        """Return where the belt is now; after a way back that is less than `place`."""
+        return self._count + self._offset
+
+    @property
     def trouble(self) -> OutcomeKind:
         """Return the outcome that all parts are bound to have at present; NONE if all is well."""
         if self._belt is None:
@@ -54,7 +59,7 @@ class BeltWatch:
 
     def ahead(self, place: int) -> int:
         """Return how many ticks from where the belt is now a place is."""
-        return place - (self._count + self._offset)
+        return place - self.here
 
     def begin(self, belt: Belt | None, now_us: int) -> None:
         """Watch for these terms; where the belt is now counts as the furthest it has come."""

@@ -137,12 +137,12 @@ class Firmware:
 
         What the time brings about comes before what the belt has reached.
         """
-        self._watch.move(count)
-        if not self._tracker.by_place:
-            self._tracker.place = self._watch.place
+        watch, tracker = self._watch, self._tracker
+        watch.move(count)
+        tracker.move(tracker.place if tracker.by_place else watch.place, watch.here)
         self.advance(now_us)
-        self._tracker.place = self._watch.place
-        self._report(self._tracker.advance(now_us))
+        tracker.move(watch.place, watch.here)
+        self._report(tracker.advance(now_us))
         self._watch.sample(now_us)
         trouble = self._watch.trouble
         if trouble is not OutcomeKind.NONE:
@@ -243,7 +243,7 @@ class Firmware:
 
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
-        self._tracker.bar(OutcomeKind.REJECTED, self._tracker.way(now_us) + 1)
+        self._tracker.bar(OutcomeKind.REJECTED, self._tracker.shut_from(now_us + 1))
         self._run.leave_host()
         self._ready = False
         self._pinged_us = None
@@ -287,7 +287,7 @@ class Firmware:
 
     def _on_run(self, order: messages.Run, now_us: int) -> None:
         self._send(self._run.take(order), now_us, now_us + _ANSWER_US)
-        self._run.halt(self._tracker, self._tracker.way(now_us) + 1, alive=self._alive)
+        self._run.halt(self._tracker, self._tracker.shut_from(now_us + 1), alive=self._alive)
 
     def _on_recorded(self, recorded: messages.Recorded, _now_us: int) -> None:
         for kind, part in recorded.reports:

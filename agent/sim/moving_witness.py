@@ -19,6 +19,10 @@ class MovingWitness:
 
     `numbers` tells what the controller called each part of the belt: one that was taken back
     before the photo-eye has several.
+
+    A part has passed once the gate has shut behind it. One that the belt carries back through the
+    gate while it is open is before it again, and meets it anew. One that a shut gate had behind it
+    is gone, wherever the belt runs then.
     """
 
     def __init__(self, belt: Belt, motion: Motion, way_ticks: int, clock: Oscillator) -> None:
@@ -33,18 +37,20 @@ class MovingWitness:
         self._first = self._next = self._at_gate = 0 if latest is None else latest + 1
         self._covered = False
         self._arrivals: dict[int, int] = {}
+        self._in_gate: list[Met] = []
 
     @property
     def over(self) -> bool:
         """Whether the belt has ended and is empty."""
-        return self._belt.parts is not None and self._at_gate >= self._belt.parts
+        parts = self._belt.parts
+        return parts is not None and self._at_gate >= parts and not self._in_gate
 
     def due_ns(self, firmware: Firmware) -> int | None:
         """Return the moment of the next event; None when nothing will happen any more."""
         motion, now_ns = self._motion, self._now_ns
         deadline_us, ticks = firmware.deadline_us, firmware.ticks_to_go
         due_tick = None if ticks is None else (motion.count(now_ns) + ticks) * TICK
-        places = [due_tick, self._eye_place(), self._gate_place()]
+        places = [due_tick, self._eye_place(), self._gate_place(), self._tick_back()]
         dues = [motion.reached_ns(place, now_ns) for place in places if place is not None]
         dues.append(motion.next_step_ns(now_ns))
         if deadline_us is not None:
@@ -53,17 +59,20 @@ class MovingWitness:
 
     def run(self, firmware: Firmware, now_ns: int) -> list[Met]:
         """Let everything happen that is due by now; returns the parts that met the gate."""
-        met: list[Met] = []
+        met = self._leave_gate(firmware.open_for)  # a message may have shut it
         while (due_ns := self.due_ns(firmware)) is not None and due_ns <= now_ns:
             self._move(firmware, due_ns)
+            met += self._leave_gate(firmware.open_for)
             met += self._meet_gate(firmware)
             self._look(firmware)
+            met += self._leave_gate(firmware.open_for)
         self._move(firmware, now_ns)
-        return met
+        return met + self._leave_gate(firmware.open_for)
 
     def abandon(self) -> list[Met]:
         """Let the power go: parts still on the way meet a gate at rest."""
-        left = [self._met(number, None) for number in range(self._at_gate, self._next)]
+        left = self._leave_gate(None)
+        left += [self._met(number, None) for number in range(self._at_gate, self._next)]
         self._at_gate = max(self._at_gate, self._next)
         return left
 
@@ -93,6 +102,11 @@ class MovingWitness:
             return None
         return self._place_of(self._at_gate) + self._way
 
+    def _tick_back(self) -> int | None:
+        """Return where the encoder's next edge backwards is, while a part may go back with it."""
+        backwards = bool(self._in_gate) and self._motion.speed(self._now_ns) < 0
+        return self._motion.count(self._now_ns) * TICK if backwards else None
+
     def _look(self, firmware: Firmware) -> None:
         """Let the eye see what is there now."""
         place = self._motion.place(self._now_ns)
@@ -118,7 +132,20 @@ class MovingWitness:
         if due is None or self._motion.place(self._now_ns) < due:
             return []
         self._at_gate += 1
-        return [self._met(self._at_gate - 1, firmware.open_for)]
+        met = self._met(self._at_gate - 1, firmware.open_for)
+        if met.passed:
+            self._in_gate.append(met)
+        return [] if met.passed else [met]
+
+    def _leave_gate(self, open_for: int | None) -> list[Met]:
+        """Return the parts that the gate has shut behind; others of them have yet to meet it."""
+        if not self._in_gate or open_for == self._in_gate[0].opened_for:
+            return []
+        place, parts = self._motion.place(self._now_ns), self._in_gate
+        self._in_gate = []
+        gone = [met for met in parts if place >= self._place_of(met.belt_part) + self._way]
+        self._at_gate -= len(parts) - len(gone)
+        return gone
 
     def _met(self, number: int, opened_for: int | None) -> Met:
         boot, part = self.numbers[number][-1]

@@ -46,12 +46,12 @@ class TrackedPart:
 class Tracker:
     """Numbers the parts and drives the gate. Time only ever grows from call to call.
 
-    So does `place`, how far the belt has come: whoever knows it sets it.
+    So does `place`, how far the belt has come; `here` is where it is now. Who knows them sets both.
     """
 
     def __init__(self) -> None:
         self.config: Config | None = None
-        self.count = self.place = 0
+        self.count = self.place = self.here = 0
         self.overflow = False
         self.same_place = False
         self.by_place = False
@@ -104,9 +104,17 @@ class Tracker:
         """Return how far everything has come by now, as windows are measured."""
         return self.place if self.by_place else now_us
 
+    def move(self, place: int, here: int) -> None:
+        """Take how far the belt has come, and where it is now."""
+        self.place, self.here = place, min(place, here)
+
     def shut_from(self, now_us: int) -> int:
-        """Return from where on a gate is shut that the time itself shuts; see `bar`."""
-        return self.place + 1 if self.by_place else now_us
+        """Return from where on a gate is shut that is shut now; see `bar`.
+
+        On a belt that is where the belt is, not how far it has been: a part that went back through
+        the open gate has yet to come, and comes to a gate that is shut.
+        """
+        return self.here + 1 if self.by_place else now_us
 
     def configure(self, config: Config, now_us: int) -> Sequence[TrackedPart]:
         """Take new windows from now on; returns the parts of the old ones, ended as rejected.
@@ -136,14 +144,15 @@ class Tracker:
         if self.config is None:
             part.done_tick = now_us
             return part
-        self._keep_apart(part, way)
+        from_way = self.shut_from(now_us + 1)
+        self._keep_apart(part, from_way)
         if len(self._flight) < self.config.max_in_flight:
             self._flight.append(part)
         else:
             self.overflow = True
             part.done_tick = now_us
         if self.overflow:
-            self.bar(OutcomeKind.FAULT, way + 1)
+            self.bar(OutcomeKind.FAULT, from_way)
             part.barred = OutcomeKind.FAULT
         return part
 
@@ -224,7 +233,7 @@ class Tracker:
             self._open.passed = from_way > self._open.centre
             if self._watched is not None:
                 centre = self._places(self._open, self._watched)[1]
-                self._open.passed = self.place >= centre
+                self._open.passed = self.here >= centre
             self._open = None
 
     def _places(self, part: TrackedPart, belt: Belt) -> tuple[int, int, int]:
@@ -243,7 +252,7 @@ class Tracker:
         _first, centre, last = self._places(head, self._watched)
         return self.place >= (last if head is self._open else centre + 1)
 
-    def _keep_apart(self, part: TrackedPart, way: int) -> None:
+    def _keep_apart(self, part: TrackedPart, from_way: int) -> None:
         """Reject both of two parts that are too close for one verdict each.
 
         Two at one place of the belt: either nobody's part, or an encoder that has not counted.
@@ -257,9 +266,9 @@ class Tracker:
         if belt is not None and self.by_place and not back:
             self.same_place = part.place - newest.place <= belt.back_ticks
         if self.same_place:
-            self.bar(OutcomeKind.FAULT, way + 1)
+            self.bar(OutcomeKind.FAULT, from_way)
         if newest is self._open:
-            self._close(way + 1)
+            self._close(from_way)
         for each in (newest, part):
             each.permitted = False
             if each.barred is _NONE and each.done_tick is None:

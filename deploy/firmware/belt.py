@@ -69,7 +69,11 @@ class Belt:
 
     def ahead(self, place: int) -> int:
         """Return how many ticks from where the belt is now a place is."""
-        return place - self.place + self.encoder.back()
+        return place - self.here()
+
+    def here(self) -> int:
+        """Return where the belt is now; after a way back that is less than `place`."""
+        return self.place - self.encoder.back()
 
     def raw(self, place: int) -> int:
         """Return a place as the interrupt counts it."""

@@ -1,7 +1,7 @@
 """The controller's program as a state machine: bytes and edges in, bytes and a gate out.
 
-`agent/sim/firmware.py` is the model, and the tests run both side by side. `now_us` only grows. Of
-the belt it is told by `belt`, where there is an encoder.
+`agent/sim/firmware.py` is the model; the tests run both. `now_us` only grows. Of the belt it is
+told by `belt`.
 """
 
 import struct
@@ -120,10 +120,9 @@ class Controller:
         """
         belt, tracker = self._belt, self._tracker
         belt.move(raw)
-        if not tracker.by_place:
-            tracker.place = belt.place
+        tracker.move(tracker.place if tracker.by_place else belt.place, belt.here())
         self.advance(now_us)
-        tracker.place = belt.place
+        tracker.move(belt.place, belt.here())
         tracker.advance(now_us)
         belt.sample(now_us)
         if belt.has_lost():
@@ -235,7 +234,7 @@ class Controller:
 
     def _leave_host(self, now_us: int) -> None:
         """Nothing is carried over from one host to the next: no permission and no part."""
-        self._tracker.bar(messages.REJECTED, self._tracker.way(now_us) + 1)
+        self._tracker.bar(messages.REJECTED, self._tracker.shut_from(now_us + 1))
         self._run.leave_host()
         self._ready = False
         self._pinged_us = None
@@ -284,7 +283,8 @@ class Controller:
 
     def _on_run(self, payload: bytes, now_us: int) -> None:
         self._link.send(messages.RUN, self._run.take(payload), now_us, now_us + _ANSWER_US)
-        self._run.halt(self._tracker, self._tracker.way(now_us) + 1, self._pinged_us is not None)
+        tracker, alive = self._tracker, self._pinged_us is not None
+        self._run.halt(tracker, tracker.shut_from(now_us + 1), alive)
 
     def _on_recorded(self, payload: bytes, _now_us: int) -> None:
         for kind, part in messages.unpack_all(messages.RECORDED_LAYOUT, payload):

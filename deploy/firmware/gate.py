@@ -89,6 +89,8 @@ class Gate:
         if over:
             if self.is_open:
                 self.rest()
+                if self.follows:
+                    into -= self._encoder.back()  # what went back through it has yet to come
                 if into < centre or (into == centre and not self.follows):
                     self.opened = False
         # A gate that could only open behind the part's centre stays shut: that part is lost.

@@ -17,15 +17,15 @@ _MASK = const(1023)
 class Tracker:
     """Numbers the parts and decides what the gate does. Time only ever grows from call to call.
 
-    So does `place`, how far the belt has come: whoever knows it sets it. A window lies on the
-    part's way, which is time, or ticks of the belt.
+    So does `place`, how far the belt has come; `here` is where it is now. Who knows them sets both.
+    A window lies on the part's way, which is time, or ticks of the belt.
     `reports` is told of each part that is done, `gate` whether it was open at a part's centre.
     """
 
     def __init__(self, reports, gate) -> None:
         self.config = None
         self.count = 0
-        self.place = 0
+        self.place = self.here = 0
         self.overflow = self.same_place = self.by_place = False
         self._belt = None
         self._delay = self._guard = 0
@@ -67,9 +67,17 @@ class Tracker:
         """Return how far everything has come by now, as windows are measured."""
         return self.place if self.by_place else now_us
 
+    def move(self, place: int, here: int) -> None:
+        """Take how far the belt has come, and where it is now."""
+        self.place, self.here = place, min(place, here)
+
     def shut_from(self, now_us: int) -> int:
-        """Return from where on a gate is shut that the time itself shuts; see `bar`."""
-        return self.place + 1 if self.by_place else now_us
+        """Return from where on a gate is shut that is shut now; see `bar`.
+
+        On a belt that is where the belt is, not how far it has been: a part that went back through
+        the open gate has yet to come, and comes to a gate that is shut.
+        """
+        return self.here + 1 if self.by_place else now_us
 
     def _deadline(self) -> "int | None":
         if not self.flight.count:
@@ -120,15 +128,15 @@ class Tracker:
         if self.config is None:
             self._done(slot, now_us)
             return number
-        way = self.way(now_us)
-        too_close = self._keep_apart(number, now_us, way)
+        from_way = self.shut_from(now_us + 1)
+        too_close = self._keep_apart(number, now_us, from_way)
         placed = self.flight.count < self.config[4]
         if placed:
             self.flight.add(number)
         else:
             self.overflow = True
         if self.overflow:
-            self.bar(messages.BROKEN, way + 1)
+            self.bar(messages.BROKEN, from_way)
             self.barred[slot] = messages.BROKEN
         elif too_close and not barred:
             self.barred[slot] = messages.TOO_CLOSE
@@ -227,7 +235,7 @@ class Tracker:
     def _was_there(self, slot: int, from_way: int) -> bool:
         """Return whether a part has been at the gate which is shut from there on."""
         if self._watched():
-            return self.place >= self.done_ticks[slot] + self._belt[1]
+            return self.here >= self.done_ticks[slot] + self._belt[1]
         return from_way > self._centre(slot)
 
     def _close(self, from_way: int) -> None:
@@ -245,7 +253,7 @@ class Tracker:
         self.outcomes[slot] = messages.PASSED if self._passed[slot] else bound
         self._reports.add_outcome(slot)
 
-    def _keep_apart(self, number: int, now_us: int, way: int) -> bool:
+    def _keep_apart(self, number: int, now_us: int, from_way: int) -> bool:
         """Reject both of two parts that are too close for one verdict each; True if they are.
 
         Two at one place of the belt: either nobody's part, or an encoder that has not counted.
@@ -260,9 +268,9 @@ class Tracker:
         if self.by_place and not back:
             self.same_place = apart <= self._belt[2] // messages.BACK_SHARE
         if self.same_place:
-            self.bar(messages.BROKEN, way + 1)
+            self.bar(messages.BROKEN, from_way)
         if newest == self._open:
-            self._close(way + 1)
+            self._close(from_way)
         self._permitted[slot] = 0
         if not self.outcomes[slot] and not self.barred[slot]:
             self.barred[slot] = messages.TOO_CLOSE

@@ -46,23 +46,27 @@ def gate_place():
     belt = 0x1FFFFFFF
     for first in (5, belt - 3):
         encoder = Encoder()
+
+        def reach(place, encoder=encoder, first=first):
+            encoder.peak = encoder._count = (first + place) & belt
+
         gate = Gate(lambda _energised: None, encoder)
         gate.follows = True
         gate.name(7)
         gate.place(first, 40, 80)
         gate.arm(7, 0, 0, 16_000)
         for after, is_open in ((-1, False), (0, True), (79, True), (80, False)):
-            encoder.peak = (first + after) & belt
+            reach(after)
             without_memory(lambda gate=gate: gate.check(1_000))
             assert gate.is_open == is_open, (first, after)
         assert gate.opened
         gate.name(8)
         gate.place(first, 40, 80)
         gate.arm(8, 0, 0, 16_000)
-        encoder.peak = (first + 41) & belt  # it could only open behind the part
+        reach(41)  # it could only open behind the part
         gate.check(1_000)
         assert not gate.is_open
-        encoder.peak = (first + 10) & belt
+        reach(10)
         gate.check(15_999)
         assert gate.is_open
         gate.check(16_000)  # its time is over, wherever the belt is
@@ -72,3 +76,23 @@ def gate_place():
         encoder.behind = True
         gate.check(15_001)
         assert not gate.is_open
+
+
+def gate_back():
+    for peak, back, passed in ((44, 4, True), (44, 5, False), (40, 1, False), (79, 11, True)):
+        encoder = Encoder()
+        encoder.home(2)
+        gate = Gate(lambda _energised: None, encoder)
+        gate.follows = True
+        gate.name(7)
+        gate.place(5, 40, 80)
+        gate.arm(7, 0, 0, 16_000)
+        for at in (10, peak):
+            encoder.peak = encoder._count = 5 + at
+            gate.check(1_000)
+            assert gate.is_open
+        encoder._count -= back
+        encoder.behind = True
+        without_memory(lambda gate=gate: gate.check(1_001))
+        assert not gate.is_open
+        assert gate.opened == passed, (peak, back)

@@ -17,7 +17,7 @@ from clock import Clock
 from controller import Controller
 from gate import Gate
 from loop import Loop
-from micropython_belt import encoder_peak, encoder_wrap, gate_place
+from micropython_belt import encoder_peak, encoder_wrap, gate_back, gate_place
 from ring import EdgeRing
 
 LAST = 0x3FFFFFFF
@@ -245,7 +245,8 @@ def idle_turn():
 
 CHECKS = (
     future, boot_pin, run_pin, interrupts, second_eye, service, uart, encoder_pins, encoder_wrap,
-    ring, gate_window, gate_late, idle_turn, encoder_peak, gate_place, idle_belt,
+    ring, gate_window, gate_late, idle_turn, encoder_peak, gate_place, gate_back,
+    idle_belt,
 )  # fmt: skip
 for check in CHECKS:
     try:

@@ -92,6 +92,41 @@ def test_a_belt_that_goes_back_by_more_than_a_jitter_bars_all_in_flight(back, ki
     assert host.outcomes() == {part: kind}
 
 
+@pytest.mark.parametrize(
+    ("ahead", "kind"),
+    [(-1, OutcomeKind.BELT_BACK), (0, OutcomeKind.BELT_BACK), (2, OutcomeKind.BELT_BACK),
+     (3, OutcomeKind.PASSED), (7, OutcomeKind.PASSED)],
+)  # fmt: skip
+def test_what_went_back_through_the_open_gate_has_not_passed(ahead, kind):
+    """The gate shuts 3 ticks back: a part that is before it again comes to a shut gate."""
+    host = line()
+    part, start = host.part(), int(host.ticks)
+    allow(host, part)
+    host.wait(host.now_us + (400 + ahead) * MS)
+    assert (int(host.ticks) - start, host.firmware.open_for) == (400 + ahead, part)
+    for _ in range(3):
+        assert host.firmware.open_for == part
+        host.run(-1)
+    for _ in range(60):
+        assert host.firmware.open_for is None
+        host.wait(host.now_us + MS)
+    assert host.outcomes() == {part: kind}
+
+
+def test_a_part_that_trembles_before_a_gate_which_shuts_has_not_passed():
+    """Past the gate and a tick before it again, as an idle belt may tremble; then silence."""
+    host = line()
+    part = host.part()
+    allow(host, part)
+    host.wait(host.now_us + 401 * MS)
+    host.run(-2)
+    host.wait(host.now_us + 600 * MS, speed=0, ping=False)
+    assert host.firmware.open_for is None
+    host.say(messages.Ping(1))
+    host.wait(host.now_us + 100 * MS)
+    assert host.outcomes() == {part: OutcomeKind.NO_HEARTBEAT}
+
+
 def test_no_gate_opens_for_a_place_that_is_reached_backwards():
     """Past the window, back through all of it and forwards again: it stays shut."""
     host = line()

@@ -113,6 +113,23 @@ def test_a_belt_that_jerks_shuts_an_open_gate(speed):
             assert host.firmware.open_for is None
 
 
+@pytest.mark.parametrize(
+    ("ahead", "kind"),
+    [(0, OutcomeKind.BELT_BACK), (3, OutcomeKind.BELT_BACK), (4, OutcomeKind.PASSED)],
+)
+def test_what_went_back_through_the_open_gate_has_not_passed(ahead, kind):
+    """The gate shuts 4 ticks back: a part that is before it again comes to a shut gate."""
+    host = line()
+    part = allowed(host)
+    host.wait(host.now_us + (400 + ahead) * MS)
+    for _ in range(4):
+        assert host.firmware.open_for == part
+        host.run(-1)
+    assert host.firmware.open_for is None
+    host.wait(host.now_us + 60 * MS)
+    assert host.outcomes() == {part: kind}
+
+
 def test_a_belt_that_runs_backwards_is_not_one_that_stands():
     """The direction is told by itself."""
     host = line()

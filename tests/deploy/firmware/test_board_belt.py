@@ -13,6 +13,7 @@ from moved_line import SECOND
 
 from agent.gates import messages
 from agent.gates.codes import Faults, OutcomeKind
+from agent.records import OutcomeCode
 from agent.sim import virtual
 
 pytestmark = [needs_micropython, pytest.mark.usefixtures("interpreter")]
@@ -53,6 +54,21 @@ def test_the_same_belt_has_the_same_end_with_the_model_and_on_the_board(monkeypa
     assert OutcomeKind.PASSED.name.lower() in {code.value for code in expected[1].values()}
 
 
+@pytest.mark.parametrize("config", [TICKS, WATCHED], ids=["ticks", "watched"])
+@pytest.mark.parametrize("seed", [1, 49])
+def test_a_part_within_a_tick_of_the_gate_where_the_belt_turns_has_not_passed(
+    monkeypatch, seed, config
+):
+    """The encoder has counted up to the gate, and the belt has not brought the part there."""
+    expected = story(config, WAYS["back"], seed)
+    part, opened_for, at_gate_ns = next(met for met in expected[0] if met[0] == 11)
+    assert (part, opened_for) == (11, None)
+    assert at_gate_ns > START_NS + 1_200 * 1_000_000
+    assert expected[1][11] in {OutcomeCode.BELT_BACK, OutcomeCode.FAULT}
+    monkeypatch.setattr(virtual, "Firmware", BoardFirmware)
+    assert story(config, WAYS["back"], seed) == expected
+
+
 def belt_board():
     """Return a host of few words with a board that follows its belt."""
     belt = messages.Belt(1, 400, 12, 17, 1_000, 10)
@@ -70,6 +86,25 @@ def test_a_way_back_between_two_turns_of_the_loop_bars_all_the_same():
     host.firmware.glance(int(host.ticks))
     host.wait(700 * MS)
     assert host.outcomes() == {part: OutcomeKind.BELT_BACK}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "kind"),
+    [(0, OutcomeKind.BELT_BACK), (3, OutcomeKind.BELT_BACK), (4, OutcomeKind.PASSED)],
+)
+def test_what_went_back_through_the_open_gate_has_not_passed(ahead, kind):
+    """The gate shuts 4 ticks back: a part that is before it again comes to a shut gate."""
+    host = belt_board()
+    host.wait(200 * MS)
+    part = host.part()
+    host.say(messages.Pass(BOOT, part, 2**60))
+    host.wait(host.now_us + (400 + ahead) * MS)
+    assert host.firmware.open_for == part
+    for _ in range(4):
+        host.run(-1)
+    assert host.firmware.open_for is None
+    host.wait(host.now_us + 60 * MS)
+    assert host.outcomes() == {part: kind}
 
 
 def test_an_encoder_that_misses_edges_bars_all_and_says_so():

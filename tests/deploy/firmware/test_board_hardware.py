@@ -20,6 +20,7 @@ CHECKS = {
     "encoder_wrap": "below zero and back no long integer is made",
     "encoder_peak": "the furthest place, a way back and missed edges, without memory",
     "gate_place": "the timer opens and shuts at the exact places too, and by the time, and behind",
+    "gate_back": "a part that went back through an open gate has not passed when it shuts",
     "idle_belt": "a belt that runs makes no rubbish while nothing depends on its place",
     "ring": "a full ring counts what it loses and keeps what it has",
     "gate_window": "the timer opens and shuts at the exact ticks, through a wrap, without memory",
