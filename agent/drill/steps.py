@@ -9,7 +9,7 @@ from agent.config.gate import GateSection, LcusGate, SimGate
 
 
 class Fault(str, Enum):
-    """The rows of the fail-safe matrix in `docs/gates.md` and one more, in the order of the drill."""
+    """The fail-safe matrix in `docs/gates.md` and the belt's stop, in the order of the drill."""
 
     PROCESS_DEAD = "process_dead"
     CABLE_OUT = "cable_out"
