@@ -26,7 +26,8 @@ from agent.records import Frame, Setting
 
 V4L2 = "agent.cameras.v4l2:V4l2Camera"
 _PATIENCE_S = 3.0  # what `open` waits for the first word: less than a lane may hang
-_START_NS = 12_000_000_000  # and what all of it may take, on a slow board
+_START_NS = 12_000_000_000  # and what all of it may take at first
+_LONGEST_START_NS = 60_000_000_000  # a board may take longer: each start in vain doubles it
 _GRACE_NS = 500_000_000  # the driver's own deadline comes first, since it knows more
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class ApartCamera:
     A call into a video driver can block for ever, and no thread can be ended from outside. What
     the driver itself says (CameraError, settings, frame times) comes through unchanged. A child
     without a word is killed and CameraError raised; one that cannot be killed is left to itself.
+    One that had not begun yet may only be slow, on a busy board: the next is given twice the time.
     """
 
     def __init__(self, section: Section, clock: Clock, driver: str = V4L2) -> None:
@@ -51,6 +53,7 @@ class ApartCamera:
         self._child: Child | None = None
         self._link: socket.socket | None = None
         self._memory: FrameMemory | None = None
+        self._start_ns = _START_NS
         self._heard_ns = 0
         self._is_open = False
         self.settings: tuple[Setting, ...] = ()
@@ -163,6 +166,7 @@ class ApartCamera:
 
     def _note_open(self, opened: Opened) -> None:
         self._is_open = True
+        self._start_ns = _START_NS
         self.settings, self.stamps = opened.settings, opened.stamps
         name = self._section.device
         level = logging.INFO if opened.stamps == "driver" else logging.WARNING
@@ -179,12 +183,20 @@ class ApartCamera:
             return  # it has ended, or hangs: the next read finds out
 
     def _refuse_silence(self) -> None:
-        limit_ns = self._silent_ns if self._is_open else _START_NS
-        if self._clock.now_ns() - self._heard_ns > limit_ns:
+        limit_ns = self._silent_ns if self._is_open else self._start_ns
+        if self._clock.now_ns() - self._heard_ns <= limit_ns:
+            return
+        name = self._section.device
+        if self._is_open:
             raise self._lost(
-                f"the driver of the camera {self._section.device} does not answer any more: "
+                f"the driver of the camera {name} does not answer any more: "
                 "its process was ended and is started anew"
             )
+        self._start_ns = min(2 * limit_ns, _LONGEST_START_NS)
+        raise self._lost(
+            f"the camera {name} did not answer within {limit_ns / 1e9:g} s of its process's start: "
+            f"it is started anew, and given {self._start_ns / 1e9:g} s"
+        )
 
     def _obituary(self) -> str:
         if self._child is None:

@@ -18,6 +18,12 @@ AWAY_S = 20.0
 DAY_NS = 86_400 * 10**9
 # What was permitted before a fault has met the gate after this.
 SETTLED_S = TIMING["delay_ms"] / 1000 + 2.0
+# Takes one unused driver away after the other, until the kernel knows neither kind of device.
+UNLOAD = """\
+while grep -E "ttyUSB|video4linux" /proc/devices; do
+    lsmod | grep -E "^(vivid|video|ftdi_sio|usbserial).* 0 *$" | cut -d" " -f1 | xargs -r rmmod
+    sleep 1
+done"""
 OTHERS = "--set-fmt-video=width=640,height=360,pixelformat=RGB3"
 
 
@@ -59,6 +65,19 @@ def _nothing_passes(line):
 def _uninspected(line, reason):
     """Return how many parts had no verdict for a reason."""
     return sum(row["reason"] == reason for row in line.board.rows())
+
+
+def _what_the_kernel_has_never_seen_is_found_when_it_comes(line):
+    """Faults 16 and 29: at the start neither a gate nor a camera, nor a driver for either."""
+    board = line.board
+    board.qemu.unplug_usb_gate()
+    board.run("systemctl stop linewarden")
+    board.run(f"timeout 120 sh -c '{UNLOAD}'")
+    board.run("systemctl start linewarden")
+    assert board.shows("DevicePolicy") == "closed"
+    board.qemu.plug_usb_gate()
+    board.run("modprobe vivid")
+    line.wait_for_more("PASS")
 
 
 def _a_camera_that_is_unplugged_comes_back(line, camera):
@@ -233,6 +252,7 @@ def _a_disk_that_goes_read_only_rejects(line):
 def test_a_board_in_a_plant(line):
     """Each fault told of, safe meanwhile, gone by itself; then the four accounts agree."""
     camera = VividCamera(line.board)
+    _what_the_kernel_has_never_seen_is_found_when_it_comes(line)
     _a_camera_that_is_unplugged_comes_back(line, camera)
     _its_settings_are_read_back(line, camera)
     _a_camera_whose_stream_breaks_comes_back(line, camera)

@@ -102,6 +102,14 @@ class BlockedAtOpen(Moving):
         ctypes.CDLL(None).pause()
 
 
+class SlowToOpen(Moving):
+    """Takes its time, as everything does on a board that is busy."""
+
+    def open(self):
+        """Come back late."""
+        time.sleep(0.5)
+
+
 class Silent(Moving):
     """Open, well, and without a frame; it is the driver that knows how long that may last."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +50,13 @@ class Line:
             now = self.board.counts().get(verdict, 0)
             return now >= start + count or 0 < count <= now < start  # the agent was restarted
 
-        wait_for(more, f"{count} more {verdict}")
+        wait_for(more, lambda: f"{count} more {verdict}; {self.account()}")
+
+    def account(self) -> str:
+        """Say how the board itself sees its line, for whoever waited in vain."""
+        reasons = Counter(row["reason"] for row in self.board.rows()[-20:])
+        told = [row["text"] for row in self.board.rows("event")[-5:]]
+        return f"{self.board.shows('StatusText')}; the last parts: {dict(reasons)}; {told}"
 
     def passed_between(self, begin_ns: int, end_ns: int) -> tuple[int, int]:
         """Return how many parts met the gate in that time of this host, and how many passed."""

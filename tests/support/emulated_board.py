@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,7 @@ def belt(
     return GateProcess(folder, start_ns=start_ns, **options)
 
 
-def wait_for(condition: Any, what: str, patience_s: float = PATIENCE_S) -> Any:
+def wait_for(condition: Any, what: str | Callable[[], str], patience_s: float = PATIENCE_S) -> Any:
     """Return the first true value of the condition; fail with `what` when none comes."""
     end_s = time.monotonic() + patience_s
     while time.monotonic() < end_s:
@@ -196,4 +197,5 @@ def wait_for(condition: Any, what: str, patience_s: float = PATIENCE_S) -> Any:
         if value:
             return value
         time.sleep(1)
-    raise AssertionError(f"waited {patience_s:.0f} s in vain for {what}")
+    said = what if isinstance(what, str) else what()
+    raise AssertionError(f"waited {patience_s:.0f} s in vain for {said}")
