@@ -8,12 +8,14 @@ from agent.clock import Clock
 class FramePace:
     """Counts frames at `frame_rate` from the moment it was made.
 
-    Whoever comes late misses frames, as with a real camera: their numbers are left out.
+    Whoever comes late finds the last `buffers` frames, each with its own time, and misses those
+    before them, as with a real camera: their numbers are left out.
     """
 
-    def __init__(self, frame_rate: float, clock: Clock) -> None:
+    def __init__(self, frame_rate: float, clock: Clock, buffers: int = 1) -> None:
         self._period_ns = 1e9 / frame_rate
         self._clock = clock
+        self._buffers = buffers
         self._start_ns = clock.now_ns()
         self._next = 0
 
@@ -25,8 +27,8 @@ class FramePace:
     def wait(self, timeout_s: float) -> tuple[int, int] | None:
         """Sleep until the next frame; returns its time and number, or None after `timeout_s`."""
         now_ns = self._clock.now_ns()
-        # The frame just taken is still good; those before it are lost.
-        self._next = max(self._next, int((now_ns - self._start_ns) // self._period_ns))
+        newest = int((now_ns - self._start_ns) // self._period_ns)
+        self._next = max(self._next, newest - self._buffers + 1)
         wait_ns = self.next_ns - now_ns
         if wait_ns > timeout_s * 1e9:
             self._clock.sleep(timeout_s)

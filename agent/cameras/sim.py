@@ -26,7 +26,7 @@ class SimCamera:
     """Shows the belt's latest part, centred when it meets the photo-eye, else the empty belt."""
 
     def __init__(self, section: config_camera.SimCamera, belt: config.Belt, clock: Clock) -> None:
-        self._frame_rate = section.frame_rate
+        self._frame_rate, self._buffers = section.frame_rate, section.buffers
         self._clock = clock
         self._belt = Belt(**belt.model_dump())
         self._deck = Deck(section.deck, section.defect_share, belt.seed)
@@ -37,7 +37,7 @@ class SimCamera:
     def open(self) -> None:
         """Draw the parts and begin to count frames."""
         self._deck.prepare()
-        self._pace = FramePace(self._frame_rate, self._clock)
+        self._pace = FramePace(self._frame_rate, self._clock, self._buffers)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Return the next frame, or None after `timeout_s`. Raises CameraError when not open.

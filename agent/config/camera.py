@@ -35,6 +35,7 @@ class SimCamera(Section):
         64, ge=1, le=10000, description="How many different parts are drawn before they repeat."
     )
     defect_share: float = Field(0.3, ge=0, le=1, description="Share of defective parts.")
+    buffers: int = Field(1, ge=1, le=10, description="Frames that are kept while nobody reads.")
 
 
 class V4l2Camera(Section):

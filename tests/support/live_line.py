@@ -50,7 +50,7 @@ class LiveLine:
         self.more = ""  # further lines of the configuration
         self.gate_more = ""  # and of its section [gate]
         self.environment: dict[str, str] = {}  # of the agent, beside our own
-        self.nice = 0  # of the agent; below 0 needs root
+        self.nice = self.gate_nice = 0  # of agent and controller; below 0 needs root
         self._start_ns = 0
         self._read_to = self._met = 0  # of the record
         self._processes: list[subprocess.Popen] = []
@@ -79,6 +79,7 @@ class LiveLine:
         """Start the belt with its controller; part 0 comes `lead_s` from now, or from `prepare`."""
         start_ns, self._start_ns = self._start_ns or self.prepare(), 0
         command = [
+            "nice", "-n", str(self.gate_nice),
             sys.executable, "-m", "agent.sim.process", "--link", str(self.link), "--record",
             str(self.record), "--delay-ms", "400", "--rate", str(self.rate), "--seed", "1",
             "--jitter", str(self.jitter),

@@ -91,6 +91,18 @@ def test_a_reader_who_comes_late_misses_frames():
     assert clock.now_ns() - second.taken_ns < 1e9 / 120
 
 
+def test_frames_that_were_kept_come_late_with_their_own_times():
+    """Four are kept: those before them are missed, and nobody sees one twice or out of order."""
+    clock = ManualClock(10**9)
+    camera = SimCamera(SECTION.model_copy(update={"buffers": 4}), BELT, clock)
+    camera.open()
+    clock.advance(100_000_000)
+    frames = [camera.read(0.1) for _ in range(5)]
+    assert [frame.sequence for frame in frames] == [9, 10, 11, 12, 13]
+    times_ms = [(frame.taken_ns - 10**9) / 1e6 for frame in frames]
+    assert times_ms == pytest.approx([number * 1000 / 120 for number in range(9, 14)], abs=1e-3)
+
+
 def test_a_camera_that_is_not_open_says_so():
     """Reading before `open` and after `close` is a CameraError, not a hang."""
     camera = SimCamera(SECTION, BELT, ManualClock())

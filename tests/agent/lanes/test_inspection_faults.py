@@ -206,6 +206,28 @@ def test_more_parts_than_can_be_judged_are_shed_and_the_rest_stay_on_time(load):
     }
 
 
+def test_under_overload_what_is_judged_leaves_time_for_what_comes_after_the_lane():
+    """Row 6: the model takes now more and now less, and a verdict has yet to reach the gate."""
+    desk, verdicts, due_ns = Desk(), [], 10**9
+    while desk.count < 600 or len(desk.parts) > 0:
+        while desk.count < 600 and desk.clock.now_ns() >= due_ns:
+            desk.part()
+            due_ns += 20 * MS
+        desk.model.takes_ms = 200.0 if desk.model.asked % 20 == 19 else 20.0 + desk.count % 41
+        if not len(desk.parts):
+            desk.clock.advance(MS)
+        desk.step()
+        verdicts += [judged.verdict for judged in desk.judged.take_all(0.0)]
+    judged = [one for one in verdicts if one.kind is VerdictKind.PASS]
+    on_time = [
+        one
+        for one in judged
+        if one.judged_ns + 20 * MS < desk.timing.cutoff_ns(one.part.trigger.at_ns)
+    ]
+    assert len(judged) > 200
+    assert len(on_time) > 0.9 * len(judged)
+
+
 def test_memory_stays_however_many_parts_go_by():
     """Row 64: nothing on this lane grows with the parts."""
     desk = Desk()
