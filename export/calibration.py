@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,6 +18,9 @@ from training.augment import augment_picture
 from training.config import Augmentation
 from training.dataset import Picture
 from training.pictures import load_picture
+
+if TYPE_CHECKING:
+    from training.fit import Job
 
 PICTURES = 256
 
@@ -62,6 +66,14 @@ def calibration_frames(
         if place % 4 == 0
     ]
     return [*plain, *varied, _stretched(plain)]
+
+
+def job_frames(job: Job, count: int) -> list[Pixels]:
+    """Return the calibration frames of a run's job. Raises CalibrationError, DataError."""
+    chosen = choose_pictures(job.split.training, job.options.seed, count)
+    return calibration_frames(
+        job.root, chosen, job.spec, job.options.augmentation, job.options.seed
+    )
 
 
 def _stretched(frames: Sequence[Pixels]) -> Pixels:

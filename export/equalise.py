@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from bundle.prepare import Pixels
 from export.channels.groups import ChannelGroup, ChannelMap, map_channels
 from export.errors import SlimError
+from export.listening import listen
 
 Values = NDArray[np.float64]
 
-_BATCH = 8
 _QUIETEST = 1 / 64  # a channel that hardly speaks is not blown up beyond this
 _HEADROOM = 0.8  # of a ReLU6's 6: a channel reached by 1 / 0.8 more on the line is not cut yet
 _NORM = keras.layers.BatchNormalization
@@ -170,12 +170,11 @@ def _measure(
     names = [name for stretch in stretches for name in stretch.heard]
     if not names:
         return
-    probe = keras.Model(network.input, [network.get_layer(name).output for name in names])
-    top = {name: np.zeros(network.get_layer(name).output.shape[-1]) for name in names}
-    for first in range(0, len(frames), _BATCH):
-        batch = np.stack(frames[first : first + _BATCH]).astype(np.float32)
-        for name, values in zip(names, probe.predict_on_batch(batch), strict=True):
-            magnitude = np.abs(np.asarray(values)).reshape(-1, values.shape[-1]).max(axis=0)
+    tensors = [network.get_layer(name).output for name in names]
+    top = {name: np.zeros(tensor.shape[-1]) for name, tensor in zip(names, tensors, strict=True)}
+    for heard in listen(network, tensors, frames):
+        for name, values in zip(names, heard, strict=True):
+            magnitude = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
             top[name] = np.maximum(top[name], magnitude)
     for stretch in stretches:
         reached = np.max([top[name] for name in stretch.heard], axis=0)

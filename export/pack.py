@@ -21,12 +21,12 @@ from export.describe import Models, describe_bundle, draft_manifest, parity_metr
 from export.errors import ExportError
 from export.folds import Folds, read_folds
 from export.golden_frames import golden_frames
+from export.int8_models import Int8Models
 from export.judging import Judges, judge_sets, with_own_thresholds
 from export.latency import measure_latency
 from export.operators import check_quantized
 from export.parity import DEFAULT_BOUND, HeldOut, ParityReport, check_parity, refuse_beyond
 from export.pictures import ExportPictures, sort_pictures
-from export.quantize import to_int8
 from export.quiet import begin_log, converter_output
 from export.reference import line_reference
 from export.runtime import FlatbufferModel
@@ -43,6 +43,7 @@ from training.run_folder import RunCard, RunFolder
 LOG = "export.log"
 PRUNED = "pruned-int8"
 RECIPES = ("int8", PRUNED)
+_FEW_MACS = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,11 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     _check_options(options)
     camera = _camera(options)
     folds = read_folds(options.folds) if options.folds else None
-    chosen = options
+    chosen, int8_models = options, Int8Models()
     if options.recipe == PRUNED:
-        chosen = replace(options, run=_slim_run(options, steps))
+        chosen = replace(options, run=_slim_run(options, int8_models, steps))
     frames = golden_frames(options.golden, RunFolder(chosen.run).read_card().input)
-    ours = _convert_run(chosen, steps)
+    ours = _convert_run(chosen, int8_models, steps)
     parity = check_parity(
         ours.sets, ours.draft.defective_indices, ours.draft.thresholds, ours.draft.output,
         options.bound,
@@ -125,9 +126,11 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
     return _write(options, ours, parity, folds, way, frames, camera)
 
 
-def _slim_run(options: ExportOptions, steps: Steps) -> Path:
+def _slim_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) -> Path:
     """Prune the run's network, as far as that is not done yet, and choose one; its run folder."""
-    front = make_slim(options.run, options.data, options.ladder, steps, _clock(options))
+    front = make_slim(
+        options.run, options.data, options.ladder, steps, _clock(options), int8_models
+    )
     point = pick(
         front.points, max_latency_ms=options.max_latency_ms, min_accuracy=options.min_accuracy
     )
@@ -139,7 +142,7 @@ def _slim_run(options: ExportOptions, steps: Steps) -> Path:
 
 def _describe_way(options: ExportOptions, ours: _Converted, steps: Steps) -> Way:
     """Compare the pruned network with the one that it was made of."""
-    full = _convert_run(replace(options, recipe="int8"), steps)
+    full = _convert_run(replace(options, recipe="int8"), Int8Models(), steps)
     facts = read_facts(ours.folder)
     return describe_way(_side("full", full), _side(facts.rung, ours), facts.steps, _clock(options))
 
@@ -156,7 +159,7 @@ def _clock(options: ExportOptions) -> Callable[[], int]:
     return options.now_ns
 
 
-def _convert_run(options: ExportOptions, steps: Steps) -> _Converted:
+def _convert_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) -> _Converted:
     folder = RunFolder(options.run)
     card = folder.read_card()
     draft = draft_manifest(
@@ -172,9 +175,10 @@ def _convert_run(options: ExportOptions, steps: Steps) -> _Converted:
     if pictures.unreadable:
         count, first = len(pictures.unreadable), pictures.unreadable[0]
         steps.step(f"Skipping {count} that cannot be read, the first is {first}")
-    models = _convert(folder, card, pictures, options.ladder.calibrated, steps)
+    models = _convert(folder, card, pictures, options.ladder.calibrated, int8_models, steps)
     with converter_output(folder.path / LOG):  # LiteRT greets from C++ at its first model
-        judges = Judges(*(FlatbufferModel(one, _threads()) for one in (models.exact, models.int8)))
+        threads = _threads(models.macs)
+        judges = Judges(*(FlatbufferModel(one, threads) for one in (models.exact, models.int8)))
     sets = judge_sets(judges, pictures, draft, steps)
     draft = with_own_thresholds(
         draft, sets, folder.read_options(), options.escape_rate, options.max_escape_rate
@@ -198,7 +202,12 @@ def _camera(options: ExportOptions) -> CameraSettings | None:
 
 
 def _convert(
-    folder: RunFolder, card: RunCard, pictures: ExportPictures, calibrated: int, steps: Steps
+    folder: RunFolder,
+    card: RunCard,
+    pictures: ExportPictures,
+    calibrated: int,
+    int8_models: Int8Models,
+    steps: Steps,
 ) -> Models:
     log = folder.path / LOG
     begin_log(log)
@@ -214,7 +223,7 @@ def _convert(
     steps.step("Converting to float TFLite")
     exact = to_float_tflite(network, spec, log)
     steps.step(f"Quantizing to int8 with {len(frames)} calibration pictures")
-    int8 = to_int8(network, frames, spec, log)
+    int8 = int8_models.make(folder.model_path, frames, spec, log, network)
     facts = check_quantized(int8, spec, len(card.labels))
     text = (
         f"{len(chosen)} training pictures, {len(frames) - len(chosen)} of them once more, varied "
@@ -255,5 +264,6 @@ def _write(
     return Exported(written, card, options.out.stat().st_size)
 
 
-def _threads() -> int:
-    return min(4, os.cpu_count() or 1)
+def _threads(macs: int) -> int:
+    """Return on how many threads pictures are judged: to share out little work is more work."""
+    return 1 if macs < _FEW_MACS else min(4, os.cpu_count() or 1)

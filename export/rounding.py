@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bundle.prepare import Pixels
+from export.listening import listen
 
 Values = NDArray[np.float64]
 
 _STEPS = 127
 _SWEEPS = 4
 _DAMPING = 0.01
-_BATCH = 8
 _PATCHES = 1024
 _LAYERS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
 
@@ -94,13 +94,11 @@ def choose_steps(exact: Values, moments: Values) -> Values:
 
 
 def _watch(network: Any, layers: Sequence[Any], frames: Sequence[Pixels], seed: int) -> list[_Flow]:
-    probe = keras.Model(network.input, [layer.input for layer in layers])
     flows = [_empty_flow(layer) for layer in layers]
     random = np.random.default_rng(seed)
-    for first in range(0, len(frames), _BATCH):
-        batch = np.stack(frames[first : first + _BATCH]).astype(np.float32)
-        for layer, flow, values in zip(layers, flows, probe.predict_on_batch(batch), strict=True):
-            flow.add(_patches(layer, np.asarray(values), random))
+    for heard in listen(network, [layer.input for layer in layers], frames):
+        for layer, flow, values in zip(layers, flows, heard, strict=True):
+            flow.add(_patches(layer, values, random))
     return flows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +35,26 @@ class _Validation:
     parts: NDArray[np.int64] | None
 
 
-def finish_run(job: Job, folder: RunFolder) -> Evaluation | None:
+def finish_run(
+    job: Job, folder: RunFolder, *, model: Any = None, hasty: bool = False
+) -> Evaluation | None:
     """Choose balance, temperature and thresholds on validation, then measure the test side once.
 
     The test side is that of the run's own split, else the folder test/. Returns its evaluation, or
-    None where the data has neither.
+    None where the data has neither. `model` is what the folder's file holds, and is balanced with
+    it; it is loaded unless it is at hand. A `hasty` run is neither balanced nor tested: what has
+    hardly learned would be put on its fence, where rounding decides.
     """
     truth, parts = _truth(job), _parts(job)
-    logits = _balance(job, folder, truth, parts)
+    if model is None:
+        model = load_keras_model(folder.model_path)
+    if hasty:
+        logits = infer_pictures(open_run_judge(folder, model), job.root, job.split.validation)
+    else:
+        logits = _balance(job, folder, model, truth, parts)
     temperature = fit_temperature(logits, _one_hot(job))
     folder.write_card(folder.read_card().model_copy(update={"temperature": temperature}))
-    judge = open_run_judge(folder)
+    judge = open_run_judge(folder, model)
     validation = _Validation(defect_scores(judge, logits), truth, parts)
     thresholds = choose_thresholds(
         validation.scores,
@@ -54,32 +64,32 @@ def finish_run(job: Job, folder: RunFolder) -> Evaluation | None:
         max_escape_rate=job.options.max_escape_rate,
     )
     folder.write_card(folder.read_card().model_copy(update={"thresholds": thresholds}))
-    tested = _test_run(job, folder)
+    tested = None if hasty else _test_run(job, folder, model)
     _write_figures(folder, validation, thresholds, tested)
     return tested
 
 
 def _balance(
-    job: Job, folder: RunFolder, truth: Truth, parts: NDArray[np.int64] | None
+    job: Job, folder: RunFolder, model: Any, truth: Truth, parts: NDArray[np.int64] | None
 ) -> NDArray[np.float32]:
-    """Put the even decision at one half, in the kept network itself; return the new logits.
+    """Put the even decision at one half, in the network and in its file; return the new logits.
 
     Trained on so many bad pictures and drawn defects, a network calls a doubtful part bad.
     """
-    logits = infer_pictures(open_run_judge(folder), job.root, job.split.validation)
+    judge = open_run_judge(folder, model)
+    logits = infer_pictures(judge, job.root, job.split.validation)
     bad = np.array([label in job.defective for label in job.labels], np.bool_)
     shift = fit_shift(logits, bad, truth, parts)
     if shift == 0.0:
         return logits
-    model = load_keras_model(folder.model_path)
     shift_model(model, bad, shift)
     folder.save_model(model, folder.model_path)
     # Once more by the network itself, so that finishing a run twice gives the same to the last bit.
-    return infer_pictures(open_run_judge(folder), job.root, job.split.validation)
+    return infer_pictures(judge, job.root, job.split.validation)
 
 
-def _test_run(job: Job, folder: RunFolder) -> Evaluation | None:
-    judge = open_run_judge(folder)
+def _test_run(job: Job, folder: RunFolder, model: Any) -> Evaluation | None:
+    judge = open_run_judge(folder, model)
     if judge.split_test:
         return evaluate_judge(judge, job.root)
     return evaluate_judge(judge, job.root, "test") if (job.root / "test").is_dir() else None

@@ -47,11 +47,15 @@ class Judge:
     part_of: Mapping[str, int] = field(default_factory=dict)
 
 
-def open_run_judge(folder: RunFolder) -> Judge:
-    """Load the Keras model of a run. Raises RunError or ModelError."""
+def open_run_judge(folder: RunFolder, model: Any = None) -> Judge:
+    """Return the judge of a run, with its Keras model; it is loaded unless it is at hand.
+
+    Raises RunError or ModelError.
+    """
     card = folder.read_card()
     pictures = folder.read_pictures()
-    model = load_keras_model(folder.model_path)
+    if model is None:
+        model = load_keras_model(folder.model_path)
 
     def infer(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.asarray(model.predict_on_batch(batch), np.float32)

@@ -56,6 +56,7 @@ class Tutor(keras.Model):  # type: ignore[misc]
             outputs.append(keras.layers.Dense(feature_size)(pupil.layers[-1].input))
         self.taught = keras.Model(pupil.input, outputs)
         self._lesson, self._smoothing = lesson, smoothing
+        self.built = True  # the weights are all there: Keras would trace the network to see it
 
     def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002 (Keras)
         """Return the pupil's logits, and its guess of the teacher's feature where that counts."""

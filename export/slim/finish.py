@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from pydantic import JsonValue, TypeAdapter
 
-from export.calibration import calibration_frames, choose_pictures
+from export.calibration import job_frames
 from export.convert import load_network
-from export.quantize import to_int8
+from export.int8_models import Int8Models
 from export.slim.climb import STEPS, ClimbFolder, SlimFacts, StepFigures
 from export.slim.front import Point, make_front, read_front, write_front
-from export.slim.ladder import Rung
+from export.slim.ladder import Ladder, Rung
+from export.slim.latency_table import measure_in_turn
 from export.slim.surgery import widths_of
 from training.comparison.cost import count_macs
 from training.environment import describe_environment
@@ -37,14 +38,16 @@ def finish_rung(
     steps: tuple[StepFigures, ...],
     *,
     full_widths: Mapping[str, int],
-    p50_ms: float,
-    calibrated: int,
+    p50_ms: float | None,
+    now_ns: Callable[[], int],
+    ladder: Ladder,
+    int8: Int8Models,
 ) -> Point:
     """Write the run folder of a rung and put its int8 model into the front.
 
-    `job` has the rung's picture size, `p50_ms` is what one picture takes, `calibrated` how many
-    pictures set the ranges. Thresholds and
-    temperature are chosen anew, on validation. Raises ExportError, TrainingError.
+    `job` has the rung's picture size, `p50_ms` is what one picture takes; None: it is measured
+    here. Thresholds and temperature are chosen anew, on validation. Raises ExportError,
+    TrainingError.
     """
     run = folder.rung(rung.name)
     card = source.read_card().model_copy(
@@ -53,7 +56,9 @@ def finish_rung(
     run.begin(job.options, card, source.read_pictures())
     run.write_json(ENVIRONMENT, describe_environment())
     run.save_model(network, run.model_path)
-    finish_run(job, run)
+    # A copy of its own: what is cut further goes on without this rung's balance.
+    balanced = load_network(run.model_path, folder.log)
+    finish_run(job, run, model=balanced, hasty=ladder.checked is not None)
     facts = SlimFacts(
         rung=rung.name,
         widths=widths_of(network),
@@ -61,15 +66,17 @@ def finish_rung(
         steps=steps,
     )
     run.write_json(STEPS, facts.model_dump(mode="json"))
-    network = load_network(run.model_path, folder.log)  # with its balance
-    model = _int8(network, job, folder, calibrated)
-    point = _point(network, model, run, job, rung, facts, p50_ms)
+    frames = job_frames(job, ladder.calibrated)
+    model = int8.make(run.model_path, frames, job.spec, folder.log, balanced)
+    if p50_ms is None:
+        (p50_ms,) = measure_in_turn([model], now_ns)
+    point = _point(count_macs(network).macs, model, run, job, rung, facts, p50_ms)
     _put(folder, point)
     return point
 
 
 def _point(
-    network: Any,
+    macs: int,
     model: bytes,
     run: RunFolder,
     job: Job,
@@ -100,20 +107,13 @@ def _point(
         size=rung.size,
         widths=facts.widths,
         model=f"{rung.name}/{run.model_path.name}",
-        macs=count_macs(network).macs,
+        macs=macs,
         model_bytes=len(model),
         p50_ms=p50_ms,
         accuracy=right / len(truth),
         accuracy_interval=wilson_interval(right, len(truth)),
         escapes=int((scores[truth] < recheck_at).sum()),
     )
-
-
-def _int8(network: Any, job: Job, folder: ClimbFolder, calibrated: int) -> bytes:
-    seed = job.options.seed
-    chosen = choose_pictures(job.split.training, seed, calibrated)
-    frames = calibration_frames(job.root, chosen, job.spec, job.options.augmentation, seed)
-    return to_int8(network, frames, job.spec, folder.log)
 
 
 def _put(folder: ClimbFolder, point: Point) -> None:

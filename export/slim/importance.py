@@ -20,7 +20,7 @@ Batch = tuple[Any, Any, Any]
 
 
 def taylor_importance(
-    model: Any, batches: Iterable[Batch], label_smoothing: float = 0.0
+    model: Any, batches: Iterable[Batch], label_smoothing: float = 0.0, *, few: bool = False
 ) -> Importance:
     """Return for each group how much the loss would change, squared, if a channel were not there.
 
@@ -28,11 +28,11 @@ def taylor_importance(
     cross-entropy of the logits, and norms use their averages. For each channel it is the mean over
     batches of (sum over its norms of gamma * dL/dgamma + beta * dL/dbeta) squared (Molchanov et
     al., CVPR 2019, on gates); without norms the same with the kernels and biases that make it.
-    Raises SlimError.
+    A `few` batches are rated without a graph, which takes longer to build. Raises SlimError.
     """
     channels = map_channels(model)
     layers = {name: model.get_layer(name) for name in _judged_layers(model, channels)}
-    score = _score_function(model, layers, label_smoothing)
+    score = _score_function(model, layers, label_smoothing, few=few)
     totals = {group.name: np.zeros(group.width) for group in channels.groups}
     count = 0
     for inputs, truths, weights in batches:
@@ -79,7 +79,9 @@ def _weights(layer: Any) -> list[Any]:
     return [each for each in found if each is not None]
 
 
-def _score_function(model: Any, layers: Mapping[str, Any], label_smoothing: float) -> Any:
+def _score_function(
+    model: Any, layers: Mapping[str, Any], label_smoothing: float, *, few: bool
+) -> Any:
     """Return a function of a batch that gives weight * gradient, summed for each channel."""
     import keras
     import tensorflow as tf
@@ -90,7 +92,6 @@ def _score_function(model: Any, layers: Mapping[str, Any], label_smoothing: floa
     # Named one by one: a tape does not watch by itself what is not to be trained.
     watched = {name: [each.value for each in _weights(layer)] for name, layer in layers.items()}
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def score(inputs: Any, truths: Any, weights: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(watched)
@@ -104,7 +105,7 @@ def _score_function(model: Any, layers: Mapping[str, Any], label_smoothing: floa
             for name in watched
         }
 
-    return score
+    return score if few else tf.function(score, reduce_retracing=True)
 
 
 def _sum_scores(channels: ChannelMap, group: ChannelGroup, scores: Scores) -> NDArray[np.float64]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from export.calibration import PICTURES
+from export.calibration import PICTURES, choose_pictures
 from export.slim.distil import Lesson
+from training.batches import PictureBatches, draw_evenly
+from training.fit import Job
+
+_FEW = 32  # pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
     """One stop of the way down: pictures of `size`, in `share` of the unpruned int8 model's time.
 
-    `cuts` is in how many steps channels go, each followed by the lesson `recover`. A `polished`
-    rung is the network of the same rung after one more, longer lesson.
+    With `of_itself` it is the share of what the network takes at that size before it is cut. `cuts`
+    is in how many steps channels go, each followed by the lesson `recover`. A `polished` rung is
+    the network of the same rung after one more, longer lesson.
     """
 
     size: int
     share: float
     cuts: int = 1
     polished: bool = False
+    of_itself: bool = False
 
     @property
     def name(self) -> str:
@@ -37,12 +43,12 @@ class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
     `relearn` is for a network that lost its swish; such a one is not done learning when it is
-    narrow, so one rung of it is `polished` at the end. The climb is kept in the folder `folder` of
-    the run. `pictures` is how many an epoch has, `judged` how many batches rate the channels.
-    `timed` says whether groups of channels and the steps are measured; False: what they take
-    follows from their work alone. After a step about `checked` validation pictures are judged, all
-    without it. `calibrated` pictures set the ranges of int8 models. `compared` says whether the
-    bundle's card has the unpruned models as well.
+    narrow, so one rung of it is `polished` at the end. The climb is kept in
+    the folder `folder` of the run. `pictures` is how many an epoch has, `judged` how many batches
+    rate the channels. `timed` says whether groups of channels and the steps are measured; False:
+    what they take follows from their work alone. With `checked` no more validation pictures are
+    used, and rungs are neither balanced nor tested. `calibrated` pictures set the ranges of int8
+    models. `compared` says whether the bundle's card has the unpruned models as well.
     """
 
     folder: str
@@ -59,6 +65,28 @@ class Ladder:
     compared: bool = True
     polish: Lesson | None = None
     polished: Rung | None = None
+
+    @property
+    def few(self) -> bool:
+        """Tell whether so little is learned that neither graphs nor conversions pay for it."""
+        return self.pictures <= _FEW
+
+    def shorten(self, job: Job) -> Job:
+        """Return the job with no more validation pictures than are checked, of all labels alike."""
+        if self.checked is None:
+            return job
+        chosen = choose_pictures(job.split.validation, job.options.seed, self.checked)
+        return replace(job, split=replace(job.split, validation=tuple(chosen)))
+
+    def batches(self, job: Job) -> PictureBatches:
+        """Return the training pictures of an epoch, varied."""
+        parts = [job.part_of.get(picture.sha256) for picture in job.split.training]
+        drawing = draw_evenly(job.split.training, parts, self.pictures)
+        return PictureBatches(
+            job.root, job.split.training, job.spec, job.labels, batch=self.batch,
+            seed=job.options.seed, augmentation=job.options.augmentation,
+            workers=job.options.workers, drawing=drawing, defective=job.defective,
+        )  # fmt: skip
 
     def all_rungs(self, *, swish: bool) -> tuple[Rung, ...]:
         """Return the rungs in their order, with the polished one where there is one."""
@@ -87,15 +115,15 @@ FULL = Ladder(
 # To try the command: everything is done once, little of it, and nothing that only informs.
 QUICK = Ladder(
     folder="slim-quick",
-    rungs=(Rung(64, 0.7),),
+    rungs=(Rung(64, 0.5, of_itself=True),),
     relearn=Lesson("relearn without swish", epochs=1, learning_rate=1e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=1, learning_rate=3e-4),
-    pictures=32,
-    judged=2,
+    pictures=16,
+    judged=1,
     batch=16,
     timed=False,
-    checked=64,
+    checked=32,
     calibrated=16,
     compared=False,
 )

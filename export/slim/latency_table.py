@@ -24,6 +24,7 @@ from export.slim.layer_costs import (
     rate_layers,
 )
 from export.slim.surgery import keep_channels
+from training.comparison.cost import count_macs
 from training.environment import describe_environment
 from training.errors import RunError
 from training.run_folder import Record, RunFolder
@@ -40,7 +41,7 @@ _FACTS = TypeAdapter(dict[str, JsonValue])
 class LatencyTable(Record):
     """What was measured so far; with it a killed measurement goes on.
 
-    `whole_ms` is the time of the whole network where that alone was measured.
+    `whole_ms` is the time of the whole network where it was estimated, and no group measured.
     """
 
     schema_version: int = Field(default=1, ge=1, le=1)
@@ -99,15 +100,17 @@ def measure_costs(
 
 
 def estimate_costs(model: Any, spec: InputSpec, measure: Measure, path: Path) -> Costs:
-    """Measure the whole network only, and let the costs follow from the work of its layers.
+    """Measure one convolution, and let all costs follow from the work of the layers.
 
-    One model is converted instead of one for each group. Its time goes to `path`, and is read
-    from there the next time. Raises as `measure_costs` does.
+    A single layer is converted instead of a network for each group: a coarse guess. The time of
+    the whole goes to `path`, and is read from there the next time. Raises as `measure_costs` does.
     """
     table = _open_table(path, _empty_table(model, spec, ()))
     if table.whole_ms is None:
-        (whole_ms,) = measure((timing_model(model, spec, path.with_suffix(".log")),))
-        table = table.model_copy(update={"whole_ms": whole_ms})
+        layer, layer_spec = _one_convolution(spec)
+        (layer_ms,) = measure((timing_model(layer, layer_spec, path.with_suffix(".log")),))
+        share = count_macs(model).macs / count_macs(layer).macs
+        table = table.model_copy(update={"whole_ms": layer_ms * share})
         _write_table(path, table)
     return _rate(table)
 
@@ -171,6 +174,16 @@ def _empty_table(model: Any, spec: InputSpec, shares: tuple[float, ...]) -> Late
         widths={group.name: group.width for group in groups},
         layers=list_work(model, groups),
     )
+
+
+def _one_convolution(spec: InputSpec) -> tuple[Any, InputSpec]:
+    """Return a network of one convolution whose work is that of a middling layer, and its input."""
+    import keras
+
+    sized = spec.model_copy(update={"height": 96, "width": 96})
+    pictures = keras.Input((96, 96, spec.channels))
+    convolved = keras.layers.Conv2D(64, 5, strides=2)(pictures)
+    return keras.Model(pictures, keras.layers.Conv2D(32, 3)(convolved)), sized
 
 
 def timing_model(model: Any, spec: InputSpec, log: Path) -> bytes:

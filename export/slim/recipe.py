@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from export.convert import load_network
 from export.errors import SlimError
+from export.int8_models import Int8Models
 from export.slim.answers import TaughtBatches, Teacher
 from export.slim.budget import choose_keep
 from export.slim.climb import (
@@ -38,9 +39,8 @@ from export.slim.plain import has_swish, without_swish
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.steps import Steps
 from training.backend import start_backend
-from training.batches import Batch, PictureBatches, draw_evenly
+from training.batches import Batch, PictureBatches
 from training.comparison.cost import count_macs
-from training.dataset import Picture
 from training.fit import Job
 from training.pipeline import read_job
 from training.run_folder import RunFolder
@@ -63,6 +63,7 @@ class _Climb:
     costs: Costs
     steps: Steps
     now_ns: Now
+    int8_models: Int8Models
 
     def rung(self, task: Task) -> Rung:
         return self.ladder.all_rungs(swish=self.swish)[task.rung]
@@ -74,11 +75,18 @@ class _Climb:
         return replace(self.job, spec=spec, options=options)
 
 
-def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) -> Front:
+def make_slim(
+    run: Path,
+    data: Path,
+    ladder: Ladder,
+    steps: Steps,
+    now_ns: Now,
+    int8_models: Int8Models | None = None,
+) -> Front:
     """Prune and teach the network of a finished run, rung by rung; return the front.
 
     All is kept in the ladder's folder in that of the run: a killed climb goes on where it was, a
-    finished one is only read. Raises ExportError, TrainingError.
+    finished one is only read. `int8_models` keeps those judged. Raises ExportError, TrainingError.
     """
     start_backend()
     source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
@@ -86,7 +94,7 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     folder.refuse_other(state, ladder)
     if state.tasks >= len(list_tasks(ladder, swish=state.swish)):
         return read_front(folder.front)
-    job = read_job(data, source)
+    job = ladder.shorten(read_job(data, source))
     folder.path.mkdir(exist_ok=True)
     full = load_network(source.model_path, folder.log)
     swish = has_swish(full)
@@ -101,8 +109,11 @@ def make_slim(run: Path, data: Path, ladder: Ladder, steps: Steps, now_ns: Now) 
     whole = without_swish(full) if swish else full
     costs = _costs(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
-    teacher = Teacher(full, job.spec, folder.log, job.options.workers)
-    climb = _Climb(source, folder, job, ladder, teacher, swish, whole, int8, costs, steps, now_ns)
+    teacher = Teacher(full, job.spec, folder.log, job.options.workers, few=ladder.few)
+    climb = _Climb(
+        source, folder, job, ladder, teacher, swish, whole, int8, costs, steps, now_ns,
+        int8_models or Int8Models(),
+    )  # fmt: skip
     network = load_network(folder.work, folder.log) if folder.work.exists() else full
     for task in tasks[state.tasks :]:
         network, state = _do(climb, task, network, state)
@@ -114,7 +125,7 @@ def _costs(
 ) -> Costs:
     """Measure what each group of channels costs, or read what was measured before.
 
-    Where the ladder is not timed only the whole network is measured.
+    Where the ladder is not timed only the machine's speed is measured.
     """
     told = False
 
@@ -129,7 +140,7 @@ def _costs(
         return measure_in_turn(models, now_ns)
 
     if not ladder.timed:
-        steps.step("Timing the whole network")
+        steps.step("Timing a convolution")
         return estimate_costs(teacher, job.spec, measure, folder.costs)
     return measure_costs(teacher, job.spec, measure, folder.costs, tell=tell)
 
@@ -137,7 +148,7 @@ def _costs(
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
     """Do one task and keep what it gave."""
     if task.kind == "plain":
-        network = without_swish(_at_size(network, climb.rung(task)))
+        network = _at_size(climb.whole, climb.rung(task))  # only the work of `whole` counts now
     elif task.kind == "cut":
         network, figures = _cut(climb, task, network, state)
         state = state.model_copy(update={"steps": (*state.steps, figures)})
@@ -153,7 +164,8 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
         figures = _figures(climb, name, network, climb.job_at(rung))
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
-    climb.folder.keep(state, network)
+    # A lesson keeps the network after each of its epochs, and finishing changes none.
+    climb.folder.keep(state, network if task.kind in {"plain", "cut"} else None)
     return network, state
 
 
@@ -163,15 +175,17 @@ def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[An
     job = climb.job_at(rung)
     network = _at_size(network, rung)
     before = _relative_ms(climb, network, job)
-    target_ms = before * (rung.share * climb.costs.base_ms / before) ** task.part
+    whole_ms = before if rung.of_itself else climb.costs.base_ms
+    target_ms = before * (rung.share * whole_ms / before) ** task.part
     if before > target_ms:
         climb.steps.step(
             f"{rung.name}: rating channels; {before:.2f} ms now, {target_ms:.2f} ms wanted",
             climb.ladder.judged,
         )
         rated = taylor_importance(
-            network, _rating_batches(climb, job, state), job.options.label_smoothing
-        )
+            network, _rating_batches(climb, job, state), job.options.label_smoothing,
+            few=climb.ladder.few,
+        )  # fmt: skip
         widths = widths_of(network)
         costs = rebase(climb.costs, widths, before)
         network = keep_channels(network, choose_keep(rated, costs, widths, target_ms))
@@ -187,8 +201,7 @@ def _at_size(network: Any, rung: Rung) -> Any:
 
 def _figures(climb: _Climb, step: str, network: Any, job: Job) -> StepFigures:
     """Return what the network is after a step; its accuracy is that of a try, no threshold set."""
-    chosen = _some(job.split.validation, climb.ladder.checked)
-    pictures = PictureBatches(job.root, chosen, job.spec, job.labels, batch=32)
+    pictures = PictureBatches(job.root, job.split.validation, job.spec, job.labels, batch=32)
     bad = np.array([label in job.defective for label in job.labels])
     right = 0
     for place in range(len(pictures)):
@@ -201,13 +214,8 @@ def _figures(climb: _Climb, step: str, network: Any, job: Job) -> StepFigures:
         parameters=int(network.count_params()),
         macs=count_macs(network).macs,
         int8_ms=_relative_ms(climb, network, job),
-        validation_accuracy=right / len(chosen),
+        validation_accuracy=right / len(job.split.validation),
     )
-
-
-def _some(pictures: Sequence[Picture], count: int | None) -> Sequence[Picture]:
-    """Return so many pictures from end to end, or all."""
-    return pictures if count is None else pictures[:: max(1, len(pictures) // count)]
 
 
 def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
@@ -224,7 +232,7 @@ def _relative_ms(climb: _Climb, network: Any, job: Job) -> float:
 
 
 def _rating_batches(climb: _Climb, job: Job, state: ClimbState) -> Iterator[Batch]:
-    batches = _batches(climb, job)
+    batches = climb.ladder.batches(job)
     batches.start_epoch(state.taught)
     for step in itertools.islice(itertools.cycle(range(len(batches))), climb.ladder.judged):
         yield batches[step]
@@ -236,7 +244,7 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
     rung = climb.rung(task)
     job = climb.job_at(rung)
     lesson: Lesson = getattr(climb.ladder, task.kind)
-    ours, whole = _batches(climb, job), _batches(climb, climb.job)
+    ours, whole = climb.ladder.batches(job), climb.ladder.batches(climb.job)
     taught = TaughtBatches(ours, whole, climb.teacher, job.options.workers)
     left = lesson.epochs - state.epochs
     climb.steps.step(f"{rung.name}: {lesson.name}, {left} epochs", left * len(taught))
@@ -273,16 +281,8 @@ def _finish(climb: _Climb, task: Task, network: Any, state: ClimbState) -> None:
         network,
         steps_of(rung, state.steps),
         full_widths=climb.costs.widths,
-        p50_ms=_relative_ms(climb, network, job),
-        calibrated=climb.ladder.calibrated,
+        p50_ms=_relative_ms(climb, network, job) if climb.ladder.timed else None,
+        now_ns=climb.now_ns,
+        ladder=climb.ladder,
+        int8=climb.int8_models,
     )
-
-
-def _batches(climb: _Climb, job: Job) -> PictureBatches:
-    parts = [job.part_of.get(picture.sha256) for picture in job.split.training]
-    drawing = draw_evenly(job.split.training, parts, climb.ladder.pictures)
-    return PictureBatches(
-        job.root, job.split.training, job.spec, job.labels, batch=climb.ladder.batch,
-        seed=job.options.seed, augmentation=job.options.augmentation,
-        workers=job.options.workers, drawing=drawing, defective=job.defective,
-    )  # fmt: skip

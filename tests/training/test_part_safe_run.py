@@ -130,3 +130,13 @@ def test_metrics_say_that_they_are_part_safe(run):
     kept = json.loads((run[0].path / "metrics.json").read_text())
     assert kept["test"]["part_safe"] is True
     assert kept["test"]["side"] == "test"
+
+
+def test_a_hasty_run_is_finished_without_balance_and_test_side(run):
+    """It has thresholds all the same; its network stays as it is."""
+    folder, job, _ = run
+    before = folder.model_path.read_bytes()
+    assert finish_run(job, folder, hasty=True) is None
+    assert folder.read_json("metrics.json")["test"] is None
+    assert folder.read_card().thresholds is not None
+    assert folder.model_path.read_bytes() == before

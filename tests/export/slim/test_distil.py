@@ -48,6 +48,20 @@ def test_the_teacher_says_what_the_network_says(asked):
     assert teacher.feature_size == feature.shape[1]
 
 
+def test_for_a_few_pictures_the_network_itself_is_asked(asked, tmp_path):
+    """It says the same; nothing is converted."""
+    from export.slim.answers import Teacher
+
+    network, teacher, pictures = asked
+    log = tmp_path / "log"
+    few = Teacher(network, SPEC, log, workers=2, few=True)
+    shown = pictures.astype(np.uint8)
+    for ours, wanted in zip(few.answer(shown), teacher.answer(shown), strict=True):
+        np.testing.assert_allclose(ours, wanted, rtol=1e-3, atol=1e-3)
+    assert few.feature_size == teacher.feature_size
+    assert not log.exists()
+
+
 @pytest.mark.parametrize("from_feature", [0.0, 1.0])
 def test_the_pupil_comes_nearer_to_the_teacher_and_keeps_its_layers(asked, from_feature):
     """What it guessed the feature with is no part of it."""

@@ -161,3 +161,12 @@ def test_the_norms_gamma_is_the_worth_without_data(branched):
     np.testing.assert_allclose(
         found["first"], [np.linalg.norm(kernel[..., at]) for at in range(8)], rtol=1e-6
     )
+
+
+def test_a_few_batches_are_rated_the_same_without_a_graph(branched):
+    """Only how it is computed differs."""
+    batches = [draw_batch(branched, seed) for seed in (1, 2)]
+    wanted = taylor_importance(branched, batches)
+    few = taylor_importance(branched, batches, few=True)
+    for group, values in wanted.items():
+        np.testing.assert_allclose(few[group], values, rtol=1e-4, atol=1e-9)

@@ -105,17 +105,33 @@ def test_a_killed_measurement_goes_on_from_its_file(network, converted, tmp_path
     assert converted == []
 
 
-def test_without_each_group_one_model_is_timed_once(network, converted, tmp_path):
+def test_without_each_group_one_convolution_is_timed_once(network, converted, tmp_path):
     """The costs follow from the work; asked again, nothing is converted or measured."""
     path = tmp_path / "latency.json"
     costs = estimate_costs(network, SPEC, by_size, path)
-    assert converted == [network.count_params()]
-    assert costs.base_ms == pytest.approx(network.count_params() / 100)
+    assert len(converted) == 1
+    assert converted[0] != network.count_params()
+    twice = estimate_costs(network, SPEC, lambda models: [2 * by_size(models)[0]], tmp_path / "b")
+    assert twice.base_ms == pytest.approx(2 * costs.base_ms)
+    converted.clear()
     saved = costs.saved_per_channel()
     assert set(saved) == set(widths_of(network))
     assert min(saved.values()) > 0.0
     assert estimate_costs(network, SPEC, breaking_after(0), path) == costs == read_costs(path)
-    assert len(converted) == 1
+    assert converted == []
+
+
+def test_the_time_of_a_network_is_that_of_its_work(network, tmp_path):
+    """A real convolution is timed, and twice the picture is four times the work."""
+
+    def measure(models):
+        return measure_in_turn(models, itertools.count(0, 1_000_000).__next__, runs=1)
+
+    spec = SPEC.model_copy(update={"height": 32, "width": 32})
+    wide = estimate_costs(build_branched(32), spec, measure, tmp_path / "wide.json")
+    costs = estimate_costs(network, SPEC, measure, tmp_path / "latency.json")
+    assert 0.0 < costs.base_ms < 1.0, "a millisecond is what the clock says of the convolution"
+    assert wide.base_ms == pytest.approx(4 * costs.base_ms, rel=0.1)
 
 
 @pytest.mark.parametrize(

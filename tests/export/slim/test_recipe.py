@@ -11,14 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
+from bundle.archive import open_archive
 from bundle.manifest import DataFacts, InputSpec
 from export.errors import BudgetError, SlimError
 from export.slim.climb import ClimbFolder, list_tasks, read_facts
 from export.slim.distil import Lesson
-from export.slim.front import pick
-from export.slim.ladder import Ladder, Rung
+from export.slim.front import pick, read_front
+from export.slim.ladder import FULL, QUICK, Ladder, Rung
 from training.config import TrainOptions
 from training.dataset import read_index, split_validation
+from training.pipeline import read_job
 from training.run_folder import RunCard, RunFolder, list_pictures
 
 keras = pytest.importorskip("keras")
@@ -275,3 +277,49 @@ def test_one_rung_of_a_network_that_lost_its_swish_is_polished_at_the_end(tmp_pa
         "without swish", *wanted, "64-at-75-polished, polish",
     ]  # fmt: skip
     assert make_slim(run, data, ladder, Steps(), time.perf_counter_ns) == front
+
+
+def test_a_quick_climb_does_everything_once(tmp_path: Path, monkeypatch):
+    """Channels go, the test side is left alone, and the int8 model that was judged is packed."""
+    from export import int8_models
+    from export.pack import ExportOptions, build_bundle
+
+    made = []
+
+    def convert(*given):
+        made.append(to_int8(*given))
+        return made[-1]
+
+    to_int8 = int8_models.to_int8
+    monkeypatch.setattr(int8_models, "to_int8", convert)
+    data, run = make_run(tmp_path, "silu")
+    out = tmp_path / "small-0.1.0.lwb"
+    options = ExportOptions(
+        run=run, data=data, out=out, recipe="pruned-int8", ladder=QUICK,
+        now_ns=time.perf_counter_ns, force=True,
+    )  # fmt: skip
+    exported = build_bundle(options, Steps())
+    folder = ClimbFolder(run / QUICK.folder)
+    (point,) = read_front(folder.front).points
+    rung = folder.rung(point.name)
+    facts = read_facts(rung)
+    assert sum(facts.widths.values()) < sum(facts.full_widths.values())
+    assert [one.step for one in facts.steps] == [
+        "without swish", *(f"{point.name}, {one}" for one in ("cut", "recover", "distil")),
+    ]  # fmt: skip
+    assert facts.steps[1].int8_ms <= 0.5 * facts.steps[0].int8_ms
+    assert rung.read_json("metrics.json")["test"] is None
+    assert open_archive(out).model == made[0]
+    assert len(made) == 1
+    assert {one.name for one in exported.card.parity.sets} == {"validation", "test"}
+
+
+def test_a_quick_climb_checks_few_validation_pictures_of_each_label_alike(tmp_path: Path):
+    """Where one is rare an even choice would have none of it, and no threshold could be found."""
+    data, run = make_run(tmp_path)
+    job = read_job(data, RunFolder(run))
+    short = replace(QUICK, checked=6).shorten(job)
+    assert sorted(one.label for one in short.split.validation) == ["bad"] * 3 + ["ok"] * 3
+    assert set(short.split.validation) < set(job.split.validation)
+    assert short.split.training == job.split.training
+    assert FULL.shorten(job) is job
