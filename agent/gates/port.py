@@ -122,6 +122,11 @@ class SerialPort:
         if number in _TAKEN:
             owner = port_owner(self.name)
             return f"serial port {self.name} is taken{owner}: stop the other program"
-        if number in (errno.EACCES, errno.EPERM):
+        if number == errno.EACCES:
             return f"no right to open {self.name}: add the user to the group dialout"
+        if number == errno.EPERM:  # from the unit's device rules; wrong modes are EACCES
+            return (
+                f"the service may not open {self.name}: its unit needs a DeviceAllow= for this "
+                "kind of device (`systemctl edit linewarden`), then a restart"
+            )
         return f"{self.name} cannot be used as a serial port: {error}"

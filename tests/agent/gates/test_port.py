@@ -118,6 +118,7 @@ def test_a_closed_port_is_lost_not_a_crash(pty_pair):
     ("number", "words"),
     [
         (errno.EACCES, "group dialout"),
+        (errno.EPERM, "DeviceAllow="),
         (errno.EBUSY, "is taken: stop"),
         (errno.EIO, "there is no serial port"),
         (errno.EINVAL, "cannot be used"),
