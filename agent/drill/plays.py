@@ -19,6 +19,10 @@ HEARTBEAT_NS = 500_000_000
 FOUND_AGAIN_S = 30.0
 ANSWERED_S = 5.0
 _VICTIM_LINE = b"part\n"
+_STANDS = (
+    "See whether the belt stands, and keep clear of it: as you press Enter the drill gives the "
+    "permit back, and it may start."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def _halted(step: Step, stage: Stage) -> Report:
         stage.talk.ready(step.fault, step.todo, station.serve)
         station.let_belt_run(may_run=False)
         stopped = station.serve_until(lambda: "belt_stopped" in seen, ANSWERED_S)
-        stage.talk.ready(step.fault, "See whether the belt stands.", station.serve)
+        stage.talk.ready(step.fault, _STANDS, station.serve)
         station.let_belt_run(may_run=True)
         released = station.serve_until(lambda: "belt_released" in seen, ANSWERED_S)
         stage.talk.ready(step.fault, step.undo, station.serve)

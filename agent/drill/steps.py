@@ -86,8 +86,8 @@ STEPS = (
         Play.HALTED,
         "Start the belt. The drill takes its run permit away, as a disagreement does, when you "
         "press Enter.",
-        "The drill gives the permit back. Does the belt start by its own button only? See it.",
-        "Did the belt stand at once, and until now?",
+        "The permit is back. The belt should start by its own button only: see it.",
+        "Did the belt stand at once, and until the permit was back?",
         "belt stood",
         "belt ran on",
     ),
