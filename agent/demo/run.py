@@ -62,7 +62,6 @@ def run_demo(options: DemoOptions) -> bool:
     bundle = options.bundle or EXAMPLES / (CASTING_BUNDLE if options.data else RENDERED_BUNDLE)
     archive = open_archive(bundle)
     console = Console(stderr=options.as_json)
-    tune_interpreter()
     with _folder(options.keep) as folder, contextlib.ExitStack() as stack:
         broker = DemoBroker(folder, clock)
         stack.callback(broker.stop)
@@ -77,6 +76,7 @@ def run_demo(options: DemoOptions) -> bool:
         subscriber = Subscriber(broker.port, topics.result, broker.version)
         stack.callback(subscriber.stop)
         line = _Line(Service(config, clock, Notifier(None)), subscriber, broker, config, clock)
+        tune_interpreter()
         line.run(console, plain=options.plain or not console.is_terminal)
         summary = line.summary(archive, folder)
         if options.picture is not None:
