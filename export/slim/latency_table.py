@@ -100,14 +100,14 @@ def measure_costs(
 
 
 def estimate_costs(model: Any, spec: InputSpec, measure: Measure, path: Path) -> Costs:
-    """Measure one convolution, and let all costs follow from the work of the layers.
+    """Measure two convolutions, and let all costs follow from the work of the layers.
 
-    A single layer is converted instead of a network for each group: a coarse guess. The time of
+    Two layers are converted instead of a network for each group: a coarse guess. The time of
     the whole goes to `path`, and is read from there the next time. Raises as `measure_costs` does.
     """
     table = _open_table(path, _empty_table(model, spec, ()))
     if table.whole_ms is None:
-        layer, layer_spec = _one_convolution(spec)
+        layer, layer_spec = _two_convolutions(spec)
         (layer_ms,) = measure((timing_model(layer, layer_spec, path.with_suffix(".log")),))
         share = count_macs(model).macs / count_macs(layer).macs
         table = table.model_copy(update={"whole_ms": layer_ms * share})
@@ -176,8 +176,8 @@ def _empty_table(model: Any, spec: InputSpec, shares: tuple[float, ...]) -> Late
     )
 
 
-def _one_convolution(spec: InputSpec) -> tuple[Any, InputSpec]:
-    """Return a network of one convolution whose work is that of a middling layer, and its input."""
+def _two_convolutions(spec: InputSpec) -> tuple[Any, InputSpec]:
+    """Return two convolutions whose work is that of a middling layer, and their input."""
     import keras
 
     sized = spec.model_copy(update={"height": 96, "width": 96})
