@@ -183,6 +183,19 @@ class ScriptedModel:
         return Judgement(decide(score, BAND), score, 100_000, 3 * MS)
 
 
+class VirtualFrames(NewestWins):
+    """Frames of a belt in virtual time: who waits for one lets the time go by."""
+
+    def first_within(
+        self, from_ns: int, until_ns: int, give_up_ns: int
+    ) -> tuple[Frame, int] | None:
+        """Return the frame if it is there; else the wait is over, as no other thread brings one."""
+        found = super().first_within(from_ns, until_ns, self._clock.now_ns())
+        if found is None:
+            self._clock.sleep(max(0, give_up_ns - self._clock.now_ns()) / 1e9)
+        return found
+
+
 class VirtualLine:
     """Belt, camera, lanes and recorder, stepped by one thread."""
 
@@ -202,7 +215,7 @@ class VirtualLine:
         self._committed: NeverLose[Committed] = NeverLose(10_000)
         self._parts: NeverLose[Part] = NeverLose(64)
         judged: NeverLose[Judged] = NeverLose(1_000)
-        self._frames = NewestWins(self.clock)
+        self._frames = VirtualFrames(self.clock)
         model = ScriptedModel(self)
         self._inspection = InspectionLane(
             self._parts, self._frames, judged, lambda: model, lambda: Reason.NONE,
