@@ -11,10 +11,12 @@ from agent.errors import LedgerError
 from agent.ledger.reader import Selection, Sessions, check_session, read_sessions, reading
 from agent.ledger.rules import TAKEN_BACK
 from agent.ledger.sequence import Marks, read_marks
+from agent.ledger.wall_labels import WallLabels, read_wall_labels
 from agent.records import OutcomeCode, Reason, VerdictKind
 
 ROWS = """
-SELECT seq, host_boot, at_ns, wall_ns, verdict, reason, published, outcome FROM part ORDER BY seq
+SELECT seq, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, published, outcome
+FROM part ORDER BY seq
 """
 COUNTED = """
 SELECT boot, min(gate_part), max(gate_part), count(DISTINCT gate_part), min(seq)
@@ -104,11 +106,12 @@ def read_balance(path: Path, selection: Selection) -> BalanceReport:
     marks = read_marks(folder)
     with reading(path) as connection:
         connection.execute("BEGIN")
-        sessions = read_sessions(connection)
+        labels = read_wall_labels(connection)
+        sessions = read_sessions(connection, labels)
         check_session(sessions, selection)
         tally = _tally(connection)
         epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
-        seen = _walk(connection, sessions, selection)
+        seen = _walk(connection, sessions, labels, selection)
         gaps = _gaps(connection, tally["deleted"]) if selection.everything else []
     faults = _row_faults(seen)
     if selection.everything:
@@ -132,11 +135,14 @@ def _tally(connection: sqlite3.Connection) -> Counter[str]:
     return tally
 
 
-def _walk(connection: sqlite3.Connection, sessions: Sessions, selection: Selection) -> _Seen:
+def _walk(
+    connection: sqlite3.Connection, sessions: Sessions, labels: WallLabels, selection: Selection
+) -> _Seen:
     seen = _Seen()
     for row in connection.execute(ROWS):
-        seq, host_boot, at_ns, wall_ns, verdict, reason, published, outcome = row
+        seq, host_boot, at_ns, written_ns, clock_ok, verdict, reason, published, outcome = row
         session = sessions.of(host_boot, at_ns)
+        wall_ns, _ = labels.part(host_boot, at_ns, written_ns, clock_ok=bool(clock_ok))
         if not selection.holds(wall_ns, session):
             continue
         word = "pending" if reason == Reason.PENDING.value else verdict

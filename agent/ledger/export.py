@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.errors import LedgerError
 from agent.ledger.reader import Selection, Sessions, check_session, read_sessions, reading
+from agent.ledger.wall_labels import WallLabels, read_wall_labels
 from agent.wall_time import iso_time
 
 SLICE_ROWS = 5000
@@ -32,6 +33,7 @@ COLUMNS = {
     "session": "whole",
     "at": "text",
     "clock_ok": "yes_no",
+    "corrected": "yes_no",
     "verdict": "text",
     "reason": "text",
     "score": "real",
@@ -137,34 +139,42 @@ def _export(
 
 def _slices(connection: sqlite3.Connection, selection: Selection) -> Iterator[Rows]:
     """Yield the selected parts that were there at the beginning, some at a time."""
-    sessions = read_sessions(connection)
+    labels = read_wall_labels(connection)
+    sessions = read_sessions(connection, labels)
     check_session(sessions, selection)
     epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
     last = int(connection.execute("SELECT coalesce(max(seq), 0) FROM part").fetchone()[0])
     after = 0
     while found := connection.execute(ROWS, (after, last, SLICE_ROWS)).fetchall():
         after = found[-1][0]
-        rows = _selected(found, epoch, sessions, selection)
+        rows = _selected(found, epoch, sessions, labels, selection)
         if rows:
             yield rows
 
 
-def _selected(found: Rows, epoch: str, sessions: Sessions, selection: Selection) -> Rows:
-    placed = [(row, sessions.of(row[1], row[2])) for row in found]
-    return [
-        _table_row(row, epoch, session)
-        for row, session in placed
-        if selection.holds(row[3], session)
-    ]
+def _selected(
+    found: Rows, epoch: str, sessions: Sessions, labels: WallLabels, selection: Selection
+) -> Rows:
+    chosen = []
+    for row in found:
+        host_boot, at_ns, wall_ns, clock_ok = row[1:5]
+        session = sessions.of(host_boot, at_ns)
+        right_ns, corrected = labels.part(host_boot, at_ns, wall_ns, clock_ok=bool(clock_ok))
+        if selection.holds(right_ns, session):
+            moment = (iso_time(right_ns), bool(clock_ok) or corrected, corrected)
+            chosen.append(_table_row(row, epoch, session, moment))
+    return chosen
 
 
-def _table_row(row: tuple[Any, ...], epoch: str, session: int) -> tuple[Any, ...]:
-    seq, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, score, model, outcome = row[:10]
+def _table_row(
+    row: tuple[Any, ...], epoch: str, session: int, moment: tuple[str, bool, bool]
+) -> tuple[Any, ...]:
+    seq, host_boot, at_ns, wall_ns, _, verdict, reason, score, model, outcome = row[:10]
     *times_ns, prepare_us, invoke_us, boot, gate_part, picture, complete, published = row[10:]
     since_ms = [None if then is None else round((then - at_ns) / 1e6, 3) for then in times_ns]
     cost_ms = [None if spent is None else spent / 1000 for spent in (prepare_us, invoke_us)]
     return (
-        *(epoch, seq, session, iso_time(wall_ns), bool(clock_ok)),
+        *(epoch, seq, session, *moment),
         *(verdict, reason, score, model, outcome),
         *since_ms,
         *cost_ms,

@@ -66,7 +66,7 @@ class MadeLedger:
         self.count += 1
         at_ns = self.clock.now_ns()
         part = Part(self.ledger.sequencer.next(), Trigger(7, self.count, at_ns))
-        writes = [OpenPart(part, self.clock.wall_ns())]
+        writes = [OpenPart(part, self.clock.wall_ns(), self.clock.wall_ok())]
         if letter != ".":
             kind = KINDS.get(letter, VerdictKind.UNINSPECTED)
             reason = Reason.LATE if letter == "U" else Reason.NONE
