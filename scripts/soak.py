@@ -86,7 +86,7 @@ def run_slice(piece: Piece, entry: dict[str, Any], count: int, seed: int) -> Non
     for name, number in counts.items():
         entry["counts"][name] = entry["counts"].get(name, 0) + number
     entry["done"] = first + count
-    entry["seconds"] = round(entry["seconds"] + (CLOCK.now_ns() - start_ns) / 1e9, 1)
+    entry["seconds"] = round(entry["seconds"] + (CLOCK.now_ns() - start_ns) / 1e9, 3)
     about = {"unit": piece.unit, "promise": piece.promise, "rows": piece.rows}
     entry.update(about, commit=commit(), date=iso_time(CLOCK.wall_ns())[:10])
 
