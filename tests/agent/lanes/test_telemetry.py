@@ -120,6 +120,34 @@ def test_no_more_is_handed_over_than_the_window_takes():
     assert publisher.sent == list(range(1, 24))
 
 
+def pauses(outbox, publisher, steps, acknowledge):
+    """Return how long the lane rested after each step, in ms."""
+    clock = ManualClock()
+    telemetry = lane(outbox, publisher, clock)
+    rests = []
+    for _ in range(steps):
+        publisher.acknowledge(acknowledge)
+        before_ns = clock.now_ns()
+        telemetry.step()
+        rests.append((clock.now_ns() - before_ns) / 1e6)
+    return rests
+
+
+def test_a_backlog_is_drained_without_rest():
+    """As long as the broker acknowledges and more waits."""
+    assert pauses(FakeOutbox(200), FakePublisher(), 20, acknowledge=3)[1:] == [1.0] * 19
+
+
+def test_a_broker_that_stalls_is_not_asked_all_the_time():
+    """Its window stays full; a backlog behind it is no reason to hurry."""
+    assert pauses(FakeOutbox(200), FakePublisher(), 20, acknowledge=0) == [10.0] * 20
+
+
+def test_what_the_line_makes_is_no_backlog():
+    """All that is there has gone out: the other lanes need the time more."""
+    assert pauses(FakeOutbox(4), FakePublisher(), 5, acknowledge=5) == [10.0] * 5
+
+
 def test_what_was_lost_goes_again_and_nothing_else():
     """After a cut the unacknowledged rows are sent again, the others not."""
     outbox, publisher = FakeOutbox(4), FakePublisher()
