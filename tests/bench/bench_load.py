@@ -12,11 +12,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
@@ -35,6 +37,8 @@ SERVICE_NICE = -9
 HARDWARE_NICE = -15
 # A fast camera's driver keeps frames while its reader waits for a core; `v4l2` allows so many.
 BUFFERS = 10
+# As `linewarden setup` writes it: with a commit for each part the recorder takes twice the time.
+GROUP_MS = 20
 SETTLE_PARTS = 0.2  # of a step: the model warms up and the caches fill
 SPIN = "while True: pass"
 
@@ -48,6 +52,7 @@ class Step:
     reasons: Counter
     times_ms: list[float]
     stolen: float = 0.0  # share of the cores' time that the host of this machine took
+    calm: Counter = field(default_factory=Counter)  # verdicts of seconds in which it took nothing
 
     @property
     def uninspected(self) -> int:
@@ -58,6 +63,48 @@ class Step:
         """Return the time that so many parts stayed below."""
         times = sorted(self.times_ms) or [math.nan]
         return times[min(len(times) - 1, int(share * len(times)))]
+
+
+class HostWatch:
+    """Notes every second how much of the cores' time the host of a virtual machine has taken.
+
+    What follows for `AFTER_S` on a second in which it took some is not calm: a queue may be left.
+    """
+
+    AFTER_S = 2
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[int, int, int]] = []  # monotonic ns, ticks stolen, all ticks
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="host watch")
+
+    def __enter__(self) -> HostWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def stolen(self) -> float:
+        """Return the share of all time that was taken."""
+        (_, stolen, ticks), (_, last_stolen, last_ticks) = self._seen[0], self._seen[-1]
+        return (last_stolen - stolen) / max(last_ticks - ticks, 1)
+
+    def is_calm(self, at_ns: int) -> bool:
+        """Tell whether nothing was taken in the second of a moment, nor shortly before it."""
+        place = bisect([seen[0] for seen in self._seen], at_ns)
+        if not self.AFTER_S < place < len(self._seen):
+            return False
+        return self._seen[place][1] == self._seen[place - 1 - self.AFTER_S][1]
+
+    def _look(self) -> None:
+        while True:
+            self._seen.append((time.monotonic_ns(), *cpu_ticks()))
+            if self._over.wait(1.0):
+                self._seen.append((time.monotonic_ns(), *cpu_ticks()))
+                return
 
 
 @contextmanager
@@ -98,14 +145,12 @@ def run_step(
         try:
             with line:
                 start(line)
-                before = cpu_ticks()
-                with neighbour(kind, line, proxy):
+                with neighbour(kind, line, proxy), HostWatch() as host:
                     line.wait_for_belt()
-                stolen, whole = (now - then for now, then in zip(cpu_ticks(), before, strict=True))
                 wait_until(lambda: len(line.rows()) >= line.parts, "all rows")
                 line.stop_agent()
                 line.balanced()
-                return replace(measured(line), stolen=stolen / max(whole, 1))
+                return measured(line, host)
         finally:
             proxy.stop()
             broker.kill()
@@ -131,6 +176,7 @@ def start(line: LiveLine) -> None:
         camera = f"deck = 16\nframe_rate = {frame_rate}\nbuffers = {BUFFERS}"
         text = text.replace("deck = 16", camera)
         text = text.replace('driver = "controller"', 'driver = "controller"\ndebounce_ms = 1.0')
+        text = text.replace("[ledger]", f"[ledger]\ngroup_ms = {GROUP_MS}")
         text += (
             f"\n[timing]\nguard_ms = {guard_ms}\nmin_pitch_ms = {closest_ms}\n"
             f"frame_within_ms = {closest_ms}\nmax_in_flight = 256\n"
@@ -139,7 +185,7 @@ def start(line: LiveLine) -> None:
     line.start_agent()
 
 
-def measured(line: LiveLine) -> Step:
+def measured(line: LiveLine, host: HostWatch) -> Step:
     """Read verdicts and times out of the ledger's file."""
     rows = line.rows()
     rows = rows[round(SETTLE_PARTS * len(rows)) :]
@@ -147,7 +193,8 @@ def measured(line: LiveLine) -> Step:
     reasons = Counter(row["reason"] for row in rows if row["verdict"] == "UNINSPECTED")
     judged = [row for row in rows if row["judged_ns"] and row["verdict"] != "UNINSPECTED"]
     times = [(row["judged_ns"] - row["at_ns"]) / 1e6 for row in judged]
-    return Step(line.rate, verdicts, reasons, times)
+    calm = Counter(row["verdict"] for row in rows if host.is_calm(row["at_ns"]))
+    return Step(line.rate, verdicts, reasons, times, host.stolen, calm)
 
 
 def histogram(step: Step, width: int = 40) -> str:
@@ -172,6 +219,9 @@ def show(step: Step, kind: str) -> None:
     stolen = f"  stolen from this machine {step.stolen:.1%}" if step.stolen >= 0.001 else ""
     worst = f"worst {step.percentile(1):.1f}{stolen}"
     print(f"         trigger to verdict, ms: {times}  {worst}", flush=True)
+    if stolen:
+        untouched = f"{step.calm['UNINSPECTED']} of {step.calm.total()} parts UNINSPECTED"
+        print(f"         while nothing was stolen: {untouched}", flush=True)
 
 
 def main() -> None:
