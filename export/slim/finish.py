@@ -56,9 +56,10 @@ def finish_rung(
     run.begin(job.options, card, source.read_pictures())
     run.write_json(ENVIRONMENT, describe_environment())
     run.save_model(network, run.model_path)
+    hasty = ladder.checked is not None
     # A copy of its own: what is cut further goes on without this rung's balance.
-    balanced = load_network(run.model_path, folder.log)
-    finish_run(job, run, model=balanced, hasty=ladder.checked is not None)
+    balanced = network if hasty else load_network(run.model_path, folder.log)
+    finish_run(job, run, model=balanced, hasty=hasty)
     facts = SlimFacts(
         rung=rung.name,
         widths=widths_of(network),

@@ -43,8 +43,8 @@ class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
     `relearn` is for a network that lost its swish; such a one is not done learning when it is
-    narrow, so one rung of it is `polished` at the end. The climb is kept in
-    the folder `folder` of the run. `pictures` is how many an epoch has, `judged` how many batches
+    narrow, so one rung of it is `polished` at the end. The climb is kept in the folder `folder` of
+    the run. `pictures` is how many an epoch has, `judged` how many batches
     rate the channels. `timed` says whether groups of channels and the steps are measured; False:
     what they take follows from their work alone. With `checked` no more validation pictures are
     used, and rungs are neither balanced nor tested. `calibrated` pictures set the ranges of int8
@@ -53,7 +53,7 @@ class Ladder:
 
     folder: str
     rungs: tuple[Rung, ...]
-    relearn: Lesson
+    relearn: Lesson | None
     recover: Lesson
     distil: Lesson
     pictures: int
@@ -68,7 +68,7 @@ class Ladder:
 
     @property
     def few(self) -> bool:
-        """Tell whether so little is learned that neither graphs nor conversions pay for it."""
+        """Tell whether so little is learned that graphs, conversions and resuming don't pay."""
         return self.pictures <= _FEW
 
     def shorten(self, job: Job) -> Job:
@@ -116,7 +116,7 @@ FULL = Ladder(
 QUICK = Ladder(
     folder="slim-quick",
     rungs=(Rung(64, 0.5, of_itself=True),),
-    relearn=Lesson("relearn without swish", epochs=1, learning_rate=1e-3, norms=True),
+    relearn=None,
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=1, learning_rate=3e-4),
     pictures=16,

@@ -68,6 +68,12 @@ class _Climb:
     def rung(self, task: Task) -> Rung:
         return self.ladder.all_rungs(swish=self.swish)[task.rung]
 
+    def keep(self, state: ClimbState, network: Any) -> None:
+        """Keep where the climb stands; one that takes a minute is begun anew if it is killed."""
+        over = state.tasks >= len(list_tasks(self.ladder, swish=self.swish))
+        if over or not self.ladder.few:
+            self.folder.keep(state, network)
+
     def job_at(self, rung: Rung) -> Job:
         """Return the job with pictures of a rung's size."""
         spec = self.job.spec.model_copy(update={"height": rung.size, "width": rung.size})
@@ -165,7 +171,7 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
     # A lesson keeps the network after each of its epochs, and finishing changes none.
-    climb.folder.keep(state, network if task.kind in {"plain", "cut"} else None)
+    climb.keep(state, network if task.kind in {"plain", "cut"} else None)
     return network, state
 
 
@@ -253,7 +259,7 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
     def kept(done: int) -> None:
         nonlocal now
         now = now.model_copy(update={"epochs": done, "taught": now.taught + 1})
-        climb.folder.keep(now, network)
+        climb.keep(now, network)
 
     teach(
         network,
