@@ -171,7 +171,7 @@ def start(line: LiveLine) -> None:
     text = line.config.read_text()
     if pitch_ms < 20:
         closest_ms = round(pitch_ms * (1 - line.jitter) - 0.2, 1)
-        frame_rate = min(1000.0, max(400.0, 2.5 * line.rate))
+        frame_rate = max(300.0, 1.5 * line.rate)
         guard_ms = 1.5 if closest_ms >= 3.0 else 1.0
         camera = f"deck = 16\nframe_rate = {frame_rate}\nbuffers = {BUFFERS}"
         text = text.replace("deck = 16", camera)
