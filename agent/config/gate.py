@@ -234,8 +234,10 @@ class LineGate(RelaySection):
     wiring: Literal["energise_to_pass"] = Field(
         "energise_to_pass", description="A line that stands still, up or down, must reject."
     )
+    # The circuit holds for three of them: less than the 50 ms after which a port that came back is
+    # opened again at the soonest, or an adapter with a loose plug would look like a pulse.
     toggle_ms: float = Field(
-        5.0, ge=1, le=100, description="The line changes so often while a part may pass."
+        5.0, ge=1, le=15, description="The line changes so often while a part may pass."
     )
 
 

@@ -123,7 +123,7 @@ class RecorderLane(Lane):
 
     def _entry(self, item: ToRecorder) -> LedgerWrite:
         if isinstance(item, Part):
-            return OpenPart(item, self.clock.wall_ns(), self.clock.wall_ok())
+            return OpenPart(item, self._wall_at(item.trigger.at_ns), self.clock.wall_ok())
         if isinstance(item, Judged):
             picture = ""
             if item.pixels is not None and self._wanted(item):
@@ -131,7 +131,11 @@ class RecorderLane(Lane):
             return SetVerdict(item.verdict, picture)
         if isinstance(item, GateOutcome):
             return SetOutcome(item)
-        return AddEvent(item, self.clock.wall_ns())
+        return AddEvent(item, self._wall_at(item.at_ns))
+
+    def _wall_at(self, at_ns: int) -> int:
+        """Return the wall time of a moment: on a disk that fails it is written much later."""
+        return self.clock.wall_ns() - (self.clock.now_ns() - at_ns)
 
     def _wanted(self, judged: Judged) -> bool:
         """Tell whether the picture is kept: rejects and rechecks, and a sample of passes."""

@@ -107,7 +107,7 @@ def read_balance(path: Path, selection: Selection) -> BalanceReport:
     with reading(path) as connection:
         connection.execute("BEGIN")
         labels = read_wall_labels(connection)
-        sessions = read_sessions(connection, labels)
+        sessions = read_sessions(connection)
         check_session(sessions, selection)
         tally = _tally(connection)
         epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])

@@ -26,7 +26,7 @@ SELECT seq, host_boot, at_ns, wall_ns, clock_ok, verdict, reason, score, model, 
 FROM part WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?
 """
 
-# name -> type; where a name is one of the MQTT result, it means the same.
+# name -> type; a name of the MQTT result means the same, but that `at` may be corrected here.
 COLUMNS = {
     "epoch": "text",
     "seq": "whole",
@@ -140,7 +140,7 @@ def _export(
 def _slices(connection: sqlite3.Connection, selection: Selection) -> Iterator[Rows]:
     """Yield the selected parts that were there at the beginning, some at a time."""
     labels = read_wall_labels(connection)
-    sessions = read_sessions(connection, labels)
+    sessions = read_sessions(connection)
     check_session(sessions, selection)
     epoch = str(connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0])
     last = int(connection.execute("SELECT coalesce(max(seq), 0) FROM part").fetchone()[0])

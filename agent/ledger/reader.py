@@ -14,7 +14,6 @@ from urllib.parse import quote
 from agent.errors import LedgerError
 from agent.ledger.disk import LEDGER_NAME
 from agent.ledger.schema import APPLICATION_ID, BUSY_S, SCHEMA_VERSION, TABLES, pragma, tables
-from agent.ledger.wall_labels import WallLabels
 
 STARTS = """
 SELECT number, host_boot, at_ns, wall_ns FROM event WHERE kind = 'started'
@@ -94,14 +93,9 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         raise LedgerError(f"cannot read the ledger {file}: {error}") from error
 
 
-def read_sessions(connection: sqlite3.Connection, labels: WallLabels) -> Sessions:
+def read_sessions(connection: sqlite3.Connection) -> Sessions:
     """Return the starts of the agent that the ledger knows. Raises sqlite3.Error."""
-    return Sessions(
-        [
-            Start(number, boot, at_ns, labels.event(boot, at_ns, wall_ns))
-            for number, boot, at_ns, wall_ns in connection.execute(STARTS)
-        ]
-    )
+    return Sessions([Start(*row) for row in connection.execute(STARTS)])
 
 
 def check_session(sessions: Sessions, selection: Selection) -> None:

@@ -66,9 +66,11 @@ class SlimFacts(Record):
 
 def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
     """Return everything that is to be done, in its order; a network with swish loses that first."""
-    tasks = [Task(0, "plain")] * swish
-    if swish and ladder.relearn is not None:
-        tasks.append(Task(0, "relearn"))
+    tasks = []
+    if swish:
+        tasks.append(Task(0, "plain"))
+        if ladder.relearn is not None:
+            tasks.append(Task(0, "relearn"))
     for place, rung in enumerate(ladder.rungs):
         for cut in range(1, rung.cuts + 1):
             tasks.append(Task(place, "cut", cut / rung.cuts))

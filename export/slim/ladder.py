@@ -42,13 +42,13 @@ class Rung:
 class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
-    `relearn` is for a network that lost its swish; such a one is not done learning when it is
-    narrow, so one rung of it is `polished` at the end. The climb is kept in the folder `folder` of
-    the run. `pictures` is how many an epoch has, `judged` how many batches
-    rate the channels. `timed` says whether groups of channels and the steps are measured; False:
-    what they take follows from their work alone. With `checked` no more validation pictures are
-    used, and rungs are neither balanced nor tested. `calibrated` pictures set the ranges of int8
-    models. `compared` says whether the bundle's card has the unpruned models as well.
+    `relearn` is for a network that lost its swish (None: none); such a one is not done learning
+    when it is narrow, so one rung of it is `polished` at the end. The climb is kept in the folder
+    `folder` of the run. `pictures` is how many an epoch has, `judged` how many batches rate the
+    channels. `timed` says whether groups of channels and the steps are measured; False: what they
+    take follows from their work alone. With `checked` no more validation pictures are used, and
+    rungs are neither balanced nor tested. `calibrated` pictures set the ranges of int8 models.
+    `compared` says whether the bundle's card has the unpruned models as well.
     """
 
     folder: str

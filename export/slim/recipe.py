@@ -91,15 +91,18 @@ def make_slim(
 ) -> Front:
     """Prune and teach the network of a finished run, rung by rung; return the front.
 
-    All is kept in the ladder's folder in that of the run: a killed climb goes on where it was, a
-    finished one is only read. `int8_models` keeps those judged. Raises ExportError, TrainingError.
+    All is kept in the ladder's folder in that of the run: a killed climb goes on where it was, but
+    one that learns few pictures is begun anew; a finished one is only read. `int8_models` keeps
+    those judged. Raises ExportError, TrainingError.
     """
     start_backend()
     source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
     state = folder.read_state()
     folder.refuse_other(state, ladder)
-    if state.tasks >= len(list_tasks(ladder, swish=state.swish)):
+    if state.tasks >= len(list_tasks(ladder, swish=state.swish)) and folder.front.exists():
         return read_front(folder.front)
+    if ladder.few:
+        state = ClimbState()
     job = ladder.shorten(read_job(data, source))
     folder.path.mkdir(exist_ok=True)
     full = load_network(source.model_path, folder.log)
@@ -120,7 +123,8 @@ def make_slim(
         source, folder, job, ladder, teacher, swish, whole, int8, costs, steps, now_ns,
         int8_models or Int8Models(),
     )  # fmt: skip
-    network = load_network(folder.work, folder.log) if folder.work.exists() else full
+    begun = state.tasks > 0 or state.epochs > 0
+    network = load_network(folder.work, folder.log) if begun else full
     for task in tasks[state.tasks :]:
         network, state = _do(climb, task, network, state)
     return read_front(folder.front)

@@ -1,5 +1,6 @@
 """The wall clock's steps are told, its labels marked; timing and order do not move."""
 
+import csv
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,11 +10,14 @@ import pytest
 from agent.clock import ManualClock
 from agent.config.document import Ledger
 from agent.lanes.recorder import RecorderLane
+from agent.ledger.export import export_csv
+from agent.ledger.reader import Selection
 from agent.ledger.store import open_ledger
 from agent.mailbox import NeverLose
 from agent.pictures.store import PictureStore
 from agent.plant.messages import result_message
 from agent.records import GateOutcome, Judged, OutcomeCode, Part, Trigger, Verdict, VerdictKind
+from agent.wall_time import iso_time
 from agent.wall_watch import WallWatch
 
 SECOND = 10**9
@@ -95,6 +99,30 @@ class Line:
         """Return the kinds of the events."""
         self.lane.step()
         return [row.kind for row in self.ledger.unpublished_events(100)]
+
+
+def test_what_the_recorder_notes_corrects_what_it_wrote_before(tmp_path):
+    """Unsure, then set by a time service while the disk failed: told late, but right."""
+    line = Line(tmp_path)
+    line.clock.wall_known = False
+    line.part()
+    line.clock.step_wall(1_800_000_000 * SECOND)
+    line.clock.wall_known = True
+    line.clock.advance(SECOND)
+    line.lane.step()  # notices that the clock is known
+    line.clock.advance(HOUR)  # and can write that only now
+    line.lane.step()
+    line.part()
+    line.ledger.close()
+    (tmp_path / "out").mkdir()
+    file = tmp_path / "out" / "parts.csv"
+    assert export_csv(tmp_path, file, Selection()) == 2
+    with file.open(encoding="utf-8", newline="") as content:
+        first, last = csv.DictReader(content)
+    assert (first["corrected"], last["corrected"]) == ("True", "False")
+    assert first["at"] == "2027-01-15T08:00:00.000Z"
+    apart_ns = int(last["at_ns"]) - int(first["at_ns"])
+    assert last["at"] == iso_time((1_800_000_000 + apart_ns // SECOND) * SECOND)
 
 
 def test_rows_of_a_clock_that_is_not_set_are_marked_and_stay_in_order(tmp_path):

@@ -68,10 +68,11 @@ class Step:
 class HostWatch:
     """Notes every second how much of the cores' time the host of a virtual machine has taken.
 
-    What follows for `AFTER_S` on a second in which it took some is not calm: a queue may be left.
+    Calm is a second in which it took none, nor in the `BEFORE` readings before, whose queue may be
+    left, nor in the next one, in which the last parts are judged.
     """
 
-    AFTER_S = 2
+    BEFORE = 2
 
     def __init__(self) -> None:
         self._seen: list[tuple[int, int, int]] = []  # monotonic ns, ticks stolen, all ticks
@@ -93,11 +94,11 @@ class HostWatch:
         return (last_stolen - stolen) / max(last_ticks - ticks, 1)
 
     def is_calm(self, at_ns: int) -> bool:
-        """Tell whether nothing was taken in the second of a moment, nor shortly before it."""
+        """Tell whether nothing was taken around a moment."""
         place = bisect([seen[0] for seen in self._seen], at_ns)
-        if not self.AFTER_S < place < len(self._seen):
+        if not self.BEFORE < place < len(self._seen) - 1:
             return False
-        return self._seen[place][1] == self._seen[place - 1 - self.AFTER_S][1]
+        return self._seen[place + 1][1] == self._seen[place - 1 - self.BEFORE][1]
 
     def _look(self) -> None:
         while True:

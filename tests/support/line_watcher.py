@@ -25,11 +25,11 @@ def open_times(edges: Sequence[int], hold_ns: int) -> list[tuple[int, int]]:
     after the last one.
     """
     spans: list[tuple[int, int]] = []
-    row = 0
+    count = 0
     for place, at_ns in enumerate(edges):
-        row = row + 1 if place and at_ns - edges[place - 1] <= hold_ns else 1
-        if row > NEEDED:
+        count = count + 1 if place and at_ns - edges[place - 1] <= hold_ns else 1
+        if count > NEEDED:
             spans[-1] = (spans[-1][0], at_ns + hold_ns)
-        elif row == NEEDED:
+        elif count == NEEDED:
             spans.append((at_ns, at_ns + hold_ns))
     return spans

@@ -27,6 +27,7 @@ def made(tmp_path):
     made.clock.step_wall(1005 * SECOND_NS - START_WALL_NS)
     made.clock.wall_known = False
     made.start()
+    made.note("clock_unsure", "the wall clock is not known to be right")
     yield made
     made.stop()
 
@@ -98,6 +99,46 @@ def test_an_agent_that_starts_anew_with_a_known_clock_is_enough(made, tmp_path):
     assert (seconds(after), after["corrected"]) == (("2023-11-14", "23:13:22"), "False")
 
 
+def test_a_later_step_of_a_known_clock_moves_nothing_from_before(made, tmp_path):
+    """Somebody sets it back by half an hour: what came before it was known stays where it was."""
+    made.run("P")
+    made.stop()
+    set_clock(made)
+    made.start()
+    made.run("P")
+    made.clock.step_wall(-1800 * SECOND_NS)
+    made.run("P")
+    assert [seconds(row)[1] for row in table(made, tmp_path)] == [
+        "23:13:20", "23:13:22", "22:43:23",
+    ]  # fmt: skip
+
+
+def test_a_clock_that_is_lost_again_is_left_alone(made, tmp_path):
+    """It runs on from the right time; what is written then is marked, and not corrected."""
+    made.run("P")
+    set_clock(made)
+    made.note("clock_known", "a time service has set the wall clock")
+    made.run("P")
+    made.clock.wall_known = False
+    made.run("P")
+    assert [(row["clock_ok"], row["corrected"]) for row in table(made, tmp_path)] == [
+        ("True", "True"), ("True", "False"), ("False", "False"),
+    ]  # fmt: skip
+
+
+def test_a_long_ledger_is_searched_in_slices(made, tmp_path, monkeypatch):
+    """The first part with a known clock is found in whichever slice it lies."""
+    monkeypatch.setattr("agent.ledger.wall_labels.SLICE_ROWS", 2)
+    made.run("PRPRP")
+    made.stop()
+    set_clock(made)
+    made.start()
+    made.run("PRP")
+    rows = table(made, tmp_path)
+    assert [row["corrected"] for row in rows] == ["True"] * 5 + ["False"] * 3
+    assert seconds(rows[0])[1] == "23:13:16"
+
+
 def test_another_boot_of_the_machine_corrects_nothing(made, tmp_path):
     """The monotonic clock begins anew with each boot."""
     made.run("P")
@@ -120,8 +161,6 @@ def test_a_day_is_asked_for_by_its_true_times(made, tmp_path):
     assert len(table(made, tmp_path, the_day)) == 3
     report = read_balance(made.folder, the_day)
     assert (report.total.triggers, report.total.passed) == (3, 2)
-    (session,) = report.sessions
-    assert session.started_wall_ns == LATE_NS - 2 * SECOND_NS
 
 
 @given(

@@ -15,7 +15,7 @@ from bundle.archive import open_archive
 from bundle.manifest import DataFacts, InputSpec
 from export.convert import load_network
 from export.errors import BudgetError, SlimError
-from export.slim.climb import ClimbFolder, list_tasks, read_facts
+from export.slim.climb import ClimbFolder, ClimbState, list_tasks, read_facts
 from export.slim.distil import Lesson
 from export.slim.front import pick, read_front
 from export.slim.ladder import FULL, QUICK, Ladder, Rung
@@ -318,6 +318,25 @@ def test_a_quick_climb_does_everything_once(tmp_path: Path, monkeypatch):
     assert open_archive(out).model == made[0]
     assert len(made) == 1
     assert {one.name for one in exported.card.parity.sets} == {"validation", "test"}
+
+
+def test_a_quick_climb_that_was_killed_is_begun_anew(tmp_path: Path):
+    """It keeps nothing on its way; what an earlier version kept there counts for nothing."""
+    from export.slim.recipe import make_slim
+
+    data, run = make_run(tmp_path)
+    folder = ClimbFolder(run / QUICK.folder)
+    with pytest.raises(KeyboardInterrupt):
+        make_slim(run, data, QUICK, Steps(breaks_after=2), time.perf_counter_ns)
+    assert not folder.work.exists()
+    left = ClimbState(rungs=tuple(rung.name for rung in QUICK.rungs), tasks=3, taught=1)
+    folder.keep(left, load_network(RunFolder(run).model_path, tmp_path / "log"))
+    (point,) = make_slim(run, data, QUICK, Steps(), time.perf_counter_ns).points
+    facts = read_facts(folder.rung(point.name))
+    assert [one.step for one in facts.steps] == [
+        f"{point.name}, {one}" for one in ("cut", "recover", "distil")
+    ]
+    assert sum(facts.widths.values()) < sum(facts.full_widths.values())
 
 
 def test_a_quick_climb_checks_few_validation_pictures_of_each_label_alike(tmp_path: Path):
