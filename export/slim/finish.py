@@ -57,7 +57,8 @@ def finish_rung(
     run.write_json(ENVIRONMENT, describe_environment())
     run.save_model(network, run.model_path)
     hasty = ladder.checked is not None
-    # A copy of its own: what is cut further goes on without this rung's balance.
+    # A copy of its own: what is cut further goes on without this rung's balance. A hasty rung has
+    # none.
     balanced = network if hasty else load_network(run.model_path, folder.log)
     finish_run(job, run, model=balanced, hasty=hasty)
     facts = SlimFacts(

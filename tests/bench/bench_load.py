@@ -95,7 +95,7 @@ class HostWatch:
 
     def is_calm(self, at_ns: int) -> bool:
         """Tell whether nothing was taken around a moment."""
-        place = bisect([seen[0] for seen in self._seen], at_ns)
+        place = bisect(self._seen, at_ns, key=lambda seen: seen[0])
         if not self.BEFORE < place < len(self._seen) - 1:
             return False
         return self._seen[place + 1][1] == self._seen[place - 1 - self.BEFORE][1]
