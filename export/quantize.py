@@ -18,7 +18,7 @@ from bundle.prepare import Pixels
 from export.convert import converter_errors, open_converter
 from export.equalise import equalise
 from export.errors import CalibrationError
-from export.layer_norm import with_int8_norms
+from export.int8_forms import with_int8_forms
 from export.quiet import converter_output
 from export.rounding import round_by_flow
 
@@ -49,7 +49,7 @@ def convert_int8(network: Any, frames: Sequence[Pixels], spec: InputSpec, log: P
     with converter_output(log), converter_errors(log):
         import tensorflow as tf
 
-        converter = open_converter(with_int8_norms(network), spec)
+        converter = open_converter(with_int8_forms(network), spec)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
