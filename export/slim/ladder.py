@@ -103,6 +103,7 @@ FULL = Ladder(
         Rung(192, 0.28),
         Rung(160, 0.20),
         Rung(128, 0.11),
+        Rung(96, 0.07),
     ),
     relearn=Lesson("relearn without swish", epochs=3, learning_rate=1e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
