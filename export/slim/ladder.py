@@ -100,7 +100,7 @@ FULL = Ladder(
     rungs=(
         Rung(224, 0.60),
         Rung(192, 0.40),
-        Rung(192, 0.28),
+        Rung(192, 0.32),
         Rung(160, 0.20),
         Rung(128, 0.11),
         Rung(96, 0.07),

@@ -8,12 +8,14 @@ of a squeeze stays: it is of a handful of numbers, and a ReLU there may never wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
+from bundle.prepare import Pixels
 from export.channels.nodes import read_config
+from export.slim.gates import find_gates, steady_gates, without_gates
 from export.slim.surgery import rebuild
 
 _SWISH = frozenset({"silu", "swish"})
@@ -22,6 +24,20 @@ _SWISH = frozenset({"silu", "swish"})
 def has_swish(model: Any) -> bool:
     """Tell whether feature maps of the network pass a swish. Raises SlimError."""
     return any(_is_swish(entry) for entry in read_config(model)["layers"])
+
+
+def simplify(model: Any, frames: Sequence[Pixels]) -> Any:
+    """Return the network without swish, nor gates that say the same of every frame.
+
+    The frames are prepared pictures of the network's size. Raises SlimError.
+    """
+    return without_gates(without_swish(model), steady_gates(model, frames))
+
+
+def tell_lost(model: Any, plain: Any) -> str:
+    """Say what a network lost when it was simplified, as in "without swish and 12 of 16 gates"."""
+    had, left = len(find_gates(model)), len(find_gates(plain))
+    return "without swish" + (f" and {had - left} of {had} gates" if had > left else "")
 
 
 def without_swish(model: Any) -> Any:

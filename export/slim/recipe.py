@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from export.calibration import job_frames
 from export.convert import load_network
 from export.errors import SlimError
 from export.int8_models import Int8Models
@@ -28,15 +29,11 @@ from export.slim.finish import finish_rung
 from export.slim.front import Front, read_front
 from export.slim.importance import taylor_importance
 from export.slim.ladder import Ladder, Rung
-from export.slim.latency_table import (
-    estimate_costs,
-    measure_costs,
-    measure_in_turn,
-    timing_model,
-)
+from export.slim.latency_table import measure_in_turn, timing_model
 from export.slim.layer_costs import Costs, rebase
-from export.slim.plain import has_swish, without_swish
+from export.slim.plain import has_swish, simplify, tell_lost
 from export.slim.surgery import keep_channels, widths_of, with_input
+from export.slim.timing import costs_of, unpruned_ms
 from export.steps import Steps
 from training.backend import start_backend
 from training.batches import Batch, PictureBatches
@@ -46,6 +43,8 @@ from training.pipeline import read_job
 from training.run_folder import RunFolder
 
 Now = Callable[[], int]
+
+_GATED_ON = 24  # pictures that tell which gates move
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,11 @@ class _Climb:
     ladder: Ladder
     teacher: Teacher
     swish: bool
-    whole: Any  # all channels, but as the rungs are without swish: what their time is set by
+    lost: str  # what the network lost before its first rung, in words
+    whole: Any  # all channels, but as plain as the rungs are: what their time is set by
     whole_int8: bytes | None  # where the ladder is timed
     costs: Costs
+    unpruned_ms: float  # what shares of the time are of
     steps: Steps
     now_ns: Now
     int8_models: Int8Models
@@ -115,44 +116,20 @@ def make_slim(
     rungs = tuple(rung.name for rung in ladder.rungs)
     state = state.model_copy(update={"rungs": rungs, "swish": swish})
     tasks = list_tasks(ladder, swish=swish)
-    whole = without_swish(full) if swish else full
-    costs = _costs(folder, whole, job, ladder, steps, now_ns)
+    whole = simplify(full, job_frames(job, _GATED_ON)) if swish else full
+    costs = costs_of(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
+    unpruned = unpruned_ms(full, int8, costs, job, folder, now_ns)
     teacher = Teacher(full, job.spec, folder.log, job.options.workers, few=ladder.few)
     climb = _Climb(
-        source, folder, job, ladder, teacher, swish, whole, int8, costs, steps, now_ns,
-        int8_models or Int8Models(),
+        source, folder, job, ladder, teacher, swish, tell_lost(full, whole), whole, int8, costs,
+        unpruned, steps, now_ns, int8_models or Int8Models(),
     )  # fmt: skip
     begun = state.tasks > 0 or state.epochs > 0
     network = load_network(folder.work, folder.log) if begun else full
     for task in tasks[state.tasks :]:
         network, state = _do(climb, task, network, state)
     return read_front(folder.front)
-
-
-def _costs(
-    folder: ClimbFolder, teacher: Any, job: Job, ladder: Ladder, steps: Steps, now_ns: Now
-) -> Costs:
-    """Measure what each group of channels costs, or read what was measured before.
-
-    Where the ladder is not timed only the machine's speed is measured.
-    """
-    told = False
-
-    def tell(_group: str, done: int, total: int) -> None:
-        nonlocal told
-        if not told:
-            steps.step("Measuring what each group of channels costs", total - done)
-            told = True
-        steps.advance()
-
-    def measure(models: Any) -> tuple[float, ...]:
-        return measure_in_turn(models, now_ns)
-
-    if not ladder.timed:
-        steps.step("Timing a convolution")
-        return estimate_costs(teacher, job.spec, measure, folder.costs)
-    return measure_costs(teacher, job.spec, measure, folder.costs, tell=tell)
 
 
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
@@ -170,7 +147,7 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
             network = load_network(source.model_path, climb.folder.log)
         network, state = _teach(climb, task, network, state)
         rung = climb.rung(task)
-        name = "without swish" if task.kind == "relearn" else f"{rung.name}, {task.kind}"
+        name = climb.lost if task.kind == "relearn" else f"{rung.name}, {task.kind}"
         figures = _figures(climb, name, network, climb.job_at(rung))
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
@@ -185,7 +162,7 @@ def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[An
     job = climb.job_at(rung)
     network = _at_size(network, rung)
     before = _relative_ms(climb, network, job)
-    whole_ms = before if rung.of_itself else climb.costs.base_ms
+    whole_ms = before if rung.of_itself else climb.unpruned_ms
     target_ms = before * (rung.share * whole_ms / before) ** task.part
     if before > target_ms:
         climb.steps.step(

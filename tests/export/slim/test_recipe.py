@@ -91,8 +91,21 @@ def build_network(activation="relu"):
         flow = layers.BatchNormalization(name=f"{name}_norm")(flow)
         relu = activation == "relu"
         flow = (layers.ReLU() if relu else layers.Activation(activation))(flow)
+        if name == "second" and not relu:
+            flow = gate(flow)
     flow = layers.GlobalAveragePooling2D(name="head_pooling")(flow)
     return keras.Model(pictures, layers.Dense(2, name="head_logits")(flow), name="small")
+
+
+def gate(flow):
+    """Weigh channels by a gate that hardly hears anything."""
+    layers = keras.layers
+    numbers = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(flow)
+    numbers = layers.Conv2D(8, 1, activation="silu", name="reduce")(numbers)
+    numbers = layers.Conv2D(64, 1, activation="sigmoid", kernel_initializer="zeros", name="expand")(
+        numbers
+    )
+    return layers.Multiply(name="excite")([flow, numbers])
 
 
 def make_run(root, activation="relu"):
@@ -230,7 +243,7 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
 
 
 def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
-    """It learns anew at the size of that rung, cut off or not, and every rung is without."""
+    """And a gate that stands still; it learns anew at that size, and every rung is without them."""
     from export.slim.recipe import make_slim
 
     data, run = make_run(tmp_path, "silu")
@@ -248,12 +261,17 @@ def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
     front = make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
     (point,) = front.points
     facts = read_facts(RunFolder((run / "slim" / point.model).parent))
-    wanted = ["without swish", "32-at-75, cut", "32-at-75, recover", "32-at-75, distil"]
+    wanted = [
+        "without swish and 1 of 1 gates",
+        "32-at-75, cut",
+        "32-at-75, recover",
+        "32-at-75, distil",
+    ]
     assert [one.step for one in facts.steps] == wanted
     network = keras.models.load_model(run / "slim" / point.model, compile=False)
     kinds = [type(layer).__name__ for layer in network.layers]
     assert kinds.count("ReLU") == 3
-    assert "Activation" not in kinds
+    assert not {"Activation", "Multiply"} & set(kinds)
 
 
 def test_one_rung_of_a_network_that_lost_its_swish_is_polished_at_the_end(tmp_path: Path):
@@ -277,7 +295,7 @@ def test_one_rung_of_a_network_that_lost_its_swish_is_polished_at_the_end(tmp_pa
     facts = read_facts(RunFolder((run / "slim" / polished.model).parent))
     wanted = [f"64-at-75, {one}" for one in ("cut", "recover", "distil")]
     assert [one.step for one in facts.steps] == [
-        "without swish", *wanted, "64-at-75-polished, polish",
+        "without swish and 1 of 1 gates", *wanted, "64-at-75-polished, polish",
     ]  # fmt: skip
     assert make_slim(run, data, ladder, Steps(), time.perf_counter_ns) == front
 
