@@ -108,7 +108,7 @@ FULL = Ladder(
     relearn=Lesson("relearn without swish", epochs=3, learning_rate=1e-3, norms=True),
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=4, learning_rate=4e-4),
-    polish=Lesson("polish", epochs=14, learning_rate=5e-4, from_teacher=0.9, from_feature=0.5),
+    polish=Lesson("polish", epochs=8, learning_rate=5e-4, from_teacher=0.9, from_feature=0.5),
     polished=Rung(192, 0.40, polished=True),
     pictures=1600,
     judged=24,
