@@ -26,18 +26,18 @@ def has_swish(model: Any) -> bool:
     return any(_is_swish(entry) for entry in read_config(model)["layers"])
 
 
-def simplify(model: Any, frames: Sequence[Pixels]) -> Any:
-    """Return the network without swish, nor gates that say the same of every frame.
+def simplify(model: Any, frames: Sequence[Pixels]) -> tuple[Any, str]:
+    """Return the network without swish, nor gates that say the same of every frame, and in words.
 
-    The frames are prepared pictures of the network's size. Raises SlimError.
+    The frames are prepared pictures of the network's size; without any all gates stay. The words
+    say what it lost, as in "without swish and 12 of 16 gates". Raises SlimError.
     """
-    return without_gates(without_swish(model), steady_gates(model, frames))
-
-
-def tell_lost(model: Any, plain: Any) -> str:
-    """Say what a network lost when it was simplified, as in "without swish and 12 of 16 gates"."""
-    had, left = len(find_gates(model)), len(find_gates(plain))
-    return "without swish" + (f" and {had - left} of {had} gates" if had > left else "")
+    plain = without_swish(model)
+    if not frames:
+        return plain, "without swish"
+    steady = steady_gates(model, frames)
+    gates = f" and {len(steady)} of {len(find_gates(model))} gates" if steady else ""
+    return without_gates(plain, steady), f"without swish{gates}"
 
 
 def without_swish(model: Any) -> Any:

@@ -31,7 +31,7 @@ from export.slim.importance import taylor_importance
 from export.slim.ladder import Ladder, Rung
 from export.slim.latency_table import measure_in_turn, timing_model
 from export.slim.layer_costs import Costs, rebase
-from export.slim.plain import has_swish, simplify, tell_lost
+from export.slim.plain import has_swish, simplify
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.slim.timing import costs_of, unpruned_ms
 from export.steps import Steps
@@ -116,13 +116,15 @@ def make_slim(
     rungs = tuple(rung.name for rung in ladder.rungs)
     state = state.model_copy(update={"rungs": rungs, "swish": swish})
     tasks = list_tasks(ladder, swish=swish)
-    whole = simplify(full, job_frames(job, _GATED_ON)) if swish else full
+    # What gates say changes with the swish gone: without relearning they stay as they are.
+    frames = job_frames(job, _GATED_ON) if swish and ladder.relearn is not None else []
+    whole, lost = simplify(full, frames) if swish else (full, "")
     costs = costs_of(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
     unpruned = unpruned_ms(full, int8, costs, job, folder, now_ns)
     teacher = Teacher(full, job.spec, folder.log, job.options.workers, few=ladder.few)
     climb = _Climb(
-        source, folder, job, ladder, teacher, swish, tell_lost(full, whole), whole, int8, costs,
+        source, folder, job, ladder, teacher, swish, lost, whole, int8, costs,
         unpruned, steps, now_ns, int8_models or Int8Models(),
     )  # fmt: skip
     begun = state.tasks > 0 or state.epochs > 0
