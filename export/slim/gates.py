@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bundle.prepare import Pixels
 from export.channels.nodes import Node, read_config, read_nodes
 from export.listening import listen
-from export.slim.surgery import rebuild
+from export.slim.surgery import copy_weights, rebuild
 
 Factors = NDArray[np.float64]
 
@@ -88,13 +88,14 @@ def without_gates(model: Any, steady: Mapping[Gate, Factors]) -> Any:
     ]
     plain = rebuild(model, {**config, "layers": layers})
     factors = {gate.reader: means for gate, means in steady.items()}
-    for layer in model.layers:
-        if layer.name in gone:
-            continue
-        values = layer.get_weights()
+
+    def weighed(layer: Any) -> list[NDArray[Any]]:
+        kernel, *others = layer.get_weights()
         if layer.name in factors:
-            values[0] = (values[0] * factors[layer.name][:, None]).astype(values[0].dtype)
-        plain.get_layer(layer.name).set_weights(values)
+            kernel = (kernel * factors[layer.name][:, None]).astype(kernel.dtype)
+        return [kernel, *others]
+
+    copy_weights(model, plain, weighed)
     return plain
 
 
@@ -112,7 +113,7 @@ def _as_gate(product: Node, nodes: Mapping[str, Node], model: Any) -> Gate | Non
         layers.append(name)
         name = nodes[name].sources[0].layer
     readers = [node.name for node in nodes.values() if _reads(node, product.name)]
-    if len(readers) != 1 or not _is_plain(model.get_layer(readers[0])):
+    if not layers or len(readers) != 1 or not _is_plain(model.get_layer(readers[0])):
         return None
     return Gate(product.name, gated.layer, numbers.layer, tuple(layers), readers[0])
 

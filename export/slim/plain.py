@@ -16,7 +16,7 @@ import keras
 from bundle.prepare import Pixels
 from export.channels.nodes import read_config
 from export.slim.gates import find_gates, steady_gates, without_gates
-from export.slim.surgery import rebuild
+from export.slim.surgery import copy_weights, rebuild
 
 _SWISH = frozenset({"silu", "swish"})
 
@@ -48,8 +48,7 @@ def without_swish(model: Any) -> Any:
     config = read_config(model)
     layers = [_plain(entry) if _is_swish(entry) else entry for entry in config["layers"]]
     plain = rebuild(model, {**config, "layers": layers})
-    for layer in model.layers:
-        plain.get_layer(layer.name).set_weights(layer.get_weights())
+    copy_weights(model, plain, lambda layer: list(layer.get_weights()))
     return plain
 
 

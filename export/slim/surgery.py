@@ -15,7 +15,15 @@ from export.channels.rules import carries_weights, opens_channels
 from export.errors import SlimError
 from export.slim.resize import resize_config
 
-__all__ = ["Keep", "keep_channels", "mask_channels", "rebuild", "widths_of", "with_input"]
+__all__ = [
+    "Keep",
+    "copy_weights",
+    "keep_channels",
+    "mask_channels",
+    "rebuild",
+    "widths_of",
+    "with_input",
+]
 
 Places = NDArray[np.int64]
 Values = list[NDArray[Any]]
@@ -43,7 +51,7 @@ def keep_channels(model: Any, keep: Keep) -> Any:
         made, read = (_places(side, layer.name, keep) for side in (channels.made, channels.read))
         return _cut(type(layer).__name__, layer.get_weights(), read, made)
 
-    _copy(model, smaller, cut)
+    copy_weights(model, smaller, cut)
     return smaller
 
 
@@ -60,7 +68,7 @@ def mask_channels(model: Any, keep: Keep) -> Any:
         kept = _places(channels.made, layer.name, keep)
         return _blank(type(layer).__name__, layer.get_weights(), kept)
 
-    _copy(model, masked, blank)
+    copy_weights(model, masked, blank)
     return masked
 
 
@@ -83,7 +91,7 @@ def with_input(model: Any, height: int, width: int) -> Any:
                 f"{model.name} cannot take pictures of {height} x {width}: the weights of its "
                 f"layer {layer.name} are made for one picture size"
             )
-    _copy(model, resized, lambda layer: list(layer.get_weights()))
+    copy_weights(model, resized, lambda layer: list(layer.get_weights()))
     return resized
 
 
@@ -127,10 +135,13 @@ def rebuild(model: Any, config: Mapping[str, Any]) -> Any:
     return type(model).from_config({**config, "layers": layers})
 
 
-def _copy(model: Any, made: Any, values: Callable[[Any], Values]) -> None:
-    """Give each layer its weights; dropout goes on with the random state it has."""
-    for layer in model.layers:
-        ours = made.get_layer(layer.name)
+def copy_weights(model: Any, made: Any, values: Callable[[Any], Values]) -> None:
+    """Give each layer of `made` its weights, `values` of the layer of that name in the model.
+
+    Dropout goes on with the random state it has.
+    """
+    for ours in made.layers:
+        layer = model.get_layer(ours.name)
         if layer.weights:
             ours.set_weights(values(layer))
         else:

@@ -100,3 +100,12 @@ def test_a_product_that_two_layers_read_keeps_its_gate():
     (gate,) = find_gates(alone)
     assert (gate.gated, gate.numbers, gate.reader) == ("maps", "numbers", "one")
     assert gate.layers == ("numbers", "pool")
+
+
+def test_maps_times_themselves_are_no_gate():
+    """Even where they are one number for each channel: a square is no factor."""
+    layers = keras.layers
+    pictures = keras.Input((8, 8, 1))
+    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(pictures)
+    product = layers.Multiply(name="square")([pooled, pooled])
+    assert find_gates(keras.Model(pictures, layers.Conv2D(4, 1, name="one")(product))) == ()
