@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from bundle.manifest import first_fault
 from export.errors import SlimError
-from export.slim.ladder import Ladder, Rung
+from export.slim.ladder import Ladder
 from training.errors import RunError
 from training.run_folder import Record, RunFolder
 
@@ -71,23 +70,15 @@ def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
         tasks.append(Task(0, "plain"))
         if ladder.relearn is not None:
             tasks.append(Task(0, "relearn"))
-    for place, rung in enumerate(ladder.rungs):
+    for place, rung in enumerate(ladder.rungs_of(swish=swish)):
+        if rung.polished:
+            tasks += [Task(place, "polish"), Task(place, "finish")]
+            continue
         for cut in range(1, rung.cuts + 1):
             tasks.append(Task(place, "cut", cut / rung.cuts))
             tasks.append(Task(place, "recover"))
         tasks += [Task(place, "distil"), Task(place, "finish")]
-    if len(ladder.all_rungs(swish=swish)) > len(ladder.rungs):
-        tasks += [Task(len(ladder.rungs), "polish"), Task(len(ladder.rungs), "finish")]
     return tuple(tasks)
-
-
-def steps_of(rung: Rung, steps: Sequence[StepFigures]) -> tuple[StepFigures, ...]:
-    """Return the steps that made a rung: all so far, or to its source and its polish."""
-    own = [place for place, one in enumerate(steps) if one.step.startswith(f"{rung.source},")]
-    if not rung.polished or not own:
-        return tuple(steps)
-    polish = [one for one in steps if one.step.startswith(f"{rung.name},")]
-    return (*steps[: own[-1] + 1], *polish)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +125,7 @@ class ClimbFolder:
 
     def refuse_other(self, state: ClimbState, ladder: Ladder) -> None:
         """Raise SlimError where the folder holds the climb down another ladder."""
-        rungs = tuple(rung.name for rung in ladder.rungs)
+        rungs = tuple(rung.name for rung in ladder.rungs_of(swish=state.swish))
         if state.rungs not in ((), rungs):
             raise SlimError(
                 f"{self.path} holds {', '.join(state.rungs)}, not {', '.join(rungs)}: remove that "

@@ -18,7 +18,7 @@ class Rung:
 
     With `of_itself` it is the share of what the network takes at that size before it is cut. `cuts`
     is in how many steps channels go, each followed by the lesson `recover`. A `polished` rung is
-    the network of the same rung after one more, longer lesson.
+    the network of the rung before it after one more, longer lesson.
     """
 
     size: int
@@ -30,12 +30,7 @@ class Rung:
     @property
     def name(self) -> str:
         """Return the folder's name of the rung, such as 192-at-30."""
-        return self.source + ("-polished" if self.polished else "")
-
-    @property
-    def source(self) -> str:
-        """Return the name of the rung that a polished one was made of; else its own."""
-        return f"{self.size}-at-{round(100 * self.share)}"
+        return f"{self.size}-at-{round(100 * self.share)}" + ("-polished" if self.polished else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,7 @@ class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
     `relearn` is for a network that lost its swish (None: none); such a one is not done learning
-    when it is narrow, so one rung of it is `polished` at the end. The climb is kept in the folder
+    when it is narrow, so it alone has the rungs that are polished. The climb is kept in the folder
     `folder` of the run. `pictures` is how many an epoch has, `judged` how many batches rate the
     channels. `timed` says whether groups of channels and the steps are measured; False: what they
     take follows from their work alone. With `checked` no more validation pictures are used, and
@@ -64,7 +59,6 @@ class Ladder:
     calibrated: int = PICTURES
     compared: bool = True
     polish: Lesson | None = None
-    polished: Rung | None = None
 
     @property
     def few(self) -> bool:
@@ -88,11 +82,9 @@ class Ladder:
             workers=job.options.workers, drawing=drawing, defective=job.defective,
         )  # fmt: skip
 
-    def all_rungs(self, *, swish: bool) -> tuple[Rung, ...]:
-        """Return the rungs in their order, with the polished one where there is one."""
-        if not swish or self.polished is None:
-            return self.rungs
-        return (*self.rungs, self.polished)
+    def rungs_of(self, *, swish: bool) -> tuple[Rung, ...]:
+        """Return the rungs of a network that has swish to lose, or of one that has none."""
+        return tuple(rung for rung in self.rungs if swish or not rung.polished)
 
 
 FULL = Ladder(
@@ -100,6 +92,7 @@ FULL = Ladder(
     rungs=(
         Rung(224, 0.60),
         Rung(192, 0.40),
+        Rung(192, 0.40, polished=True),
         Rung(192, 0.32),
         Rung(160, 0.20),
         Rung(128, 0.11),
@@ -109,7 +102,6 @@ FULL = Ladder(
     recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
     distil=Lesson("distil", epochs=4, learning_rate=4e-4),
     polish=Lesson("polish", epochs=8, learning_rate=5e-4, from_teacher=0.9, from_feature=0.5),
-    polished=Rung(192, 0.40, polished=True),
     pictures=1600,
     judged=24,
 )

@@ -22,7 +22,6 @@ from export.slim.climb import (
     StepFigures,
     Task,
     list_tasks,
-    steps_of,
 )
 from export.slim.distil import Lesson, teach
 from export.slim.finish import finish_rung
@@ -67,7 +66,7 @@ class _Climb:
     int8_models: Int8Models
 
     def rung(self, task: Task) -> Rung:
-        return self.ladder.all_rungs(swish=self.swish)[task.rung]
+        return self.ladder.rungs_of(swish=self.swish)[task.rung]
 
     def keep(self, state: ClimbState, network: Any) -> None:
         """Keep where the climb stands; one that takes a minute is begun anew if it is killed."""
@@ -113,7 +112,7 @@ def make_slim(
             f"{folder.path} was begun by a linewarden that left the network its swish: remove that "
             "folder to prune anew"
         )
-    rungs = tuple(rung.name for rung in ladder.rungs)
+    rungs = tuple(rung.name for rung in ladder.rungs_of(swish=swish))
     state = state.model_copy(update={"rungs": rungs, "swish": swish})
     tasks = list_tasks(ladder, swish=swish)
     # What gates say changes with the swish gone: without relearning they stay as they are.
@@ -144,9 +143,6 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
     elif task.kind == "finish":
         _finish(climb, task, network, state)
     else:
-        if task.kind == "polish" and state.epochs == 0:
-            source = climb.folder.rung(climb.rung(task).source)
-            network = load_network(source.model_path, climb.folder.log)
         network, state = _teach(climb, task, network, state)
         rung = climb.rung(task)
         name = climb.lost if task.kind == "relearn" else f"{rung.name}, {task.kind}"
@@ -268,7 +264,7 @@ def _finish(climb: _Climb, task: Task, network: Any, state: ClimbState) -> None:
         job,
         rung,
         network,
-        steps_of(rung, state.steps),
+        state.steps,
         full_widths=climb.costs.widths,
         p50_ms=_relative_ms(climb, network, job) if climb.ladder.timed else None,
         now_ns=climb.now_ns,

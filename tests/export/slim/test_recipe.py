@@ -48,17 +48,18 @@ LADDER = Ladder(
 
 
 class Steps:
-    """Hears of every step; breaks off after so many advances, as a kill would."""
+    """Hears of every step; breaks off after so many advances of some steps, as a kill would."""
 
-    def __init__(self, breaks_after=None):
-        self.texts, self.advances, self._breaks_after = [], 0, breaks_after
+    def __init__(self, breaks_after=None, within=""):
+        self.texts, self._advances = [], 0
+        self._breaks_after, self._within = breaks_after, within
 
     def step(self, text, total=None):
         self.texts.append(text)
 
     def advance(self):
-        self.advances += 1
-        if self.advances == self._breaks_after:
+        self._advances += self._within in self.texts[-1]
+        if self._advances == self._breaks_after:
             raise KeyboardInterrupt
 
 
@@ -274,29 +275,37 @@ def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
     assert not {"Activation", "Multiply"} & set(kinds)
 
 
-def test_one_rung_of_a_network_that_lost_its_swish_is_polished_at_the_end(tmp_path: Path):
-    """A climb that was finished before there was a polish gets it too; cut off, it goes on."""
+def test_a_polished_rung_is_one_of_a_network_that_lost_its_swish(tmp_path: Path):
+    """The rungs below go on from it, and so does a climb that was cut off in its lesson."""
     from export.slim.recipe import make_slim
 
     data, run = make_run(tmp_path, "silu")
-    short = replace(LADDER, distil=replace(LADDER.distil, epochs=1))
-    first = make_slim(run, data, short, Steps(), time.perf_counter_ns)
-    polish = Lesson("polish", epochs=2, learning_rate=1e-3, from_feature=0.5)
-    ladder = replace(short, polish=polish, polished=Rung(64, 0.75, polished=True))
+    first, second = LADDER.rungs
+    ladder = replace(
+        LADDER,
+        rungs=(first, replace(first, polished=True), second),
+        distil=replace(LADDER.distil, epochs=1),
+        polish=Lesson("polish", epochs=2, learning_rate=1e-3, from_feature=0.5),
+    )
+    assert ladder.rungs_of(swish=False) == LADDER.rungs
     with pytest.raises(KeyboardInterrupt):
-        make_slim(run, data, ladder, Steps(5), time.perf_counter_ns)
+        make_slim(run, data, ladder, Steps(4, within="polish"), time.perf_counter_ns)
     steps = Steps()
     front = make_slim(run, data, ladder, steps, time.perf_counter_ns)
-    assert steps.advances == 3, "one epoch of the polish was left, and nothing else"
-    (polished,) = (one for one in front.points if one.name == "64-at-75-polished")
-    (source,) = (one for one in front.points if one.name == "64-at-75")
-    assert all(one in front.points for one in first.points)
+    assert steps.texts[0].startswith("64-at-75-polished: polish, 1 epochs")
+    polished, source = (
+        next(one for one in front.points if one.name == name)
+        for name in ("64-at-75-polished", "64-at-75")
+    )
     assert polished.widths == source.widths
-    facts = read_facts(RunFolder((run / "slim" / polished.model).parent))
-    wanted = [f"64-at-75, {one}" for one in ("cut", "recover", "distil")]
+    facts = read_facts(RunFolder((run / "slim" / "32-at-50" / "model.keras").parent))
+    lessons = ("cut", "recover", "distil")
     assert [one.step for one in facts.steps] == [
-        "without swish and 1 of 1 gates", *wanted, "64-at-75-polished, polish",
-    ]  # fmt: skip
+        "without swish and 1 of 1 gates",
+        *(f"64-at-75, {one}" for one in lessons),
+        "64-at-75-polished, polish",
+        *(f"32-at-50, {one}" for one in lessons),
+    ]
     assert make_slim(run, data, ladder, Steps(), time.perf_counter_ns) == front
 
 
