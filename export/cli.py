@@ -35,6 +35,9 @@ def export(
             min=0.0, max=100.0, help="pruned-int8: the fastest that is right in so many percent."
         ),
     ] = None,
+    rung: Annotated[
+        str | None, typer.Option(help="pruned-int8: that rung of the ladder, as in 192-at-40.")
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="pruned-int8: one hasty step, to try the command.")
     ] = False,
@@ -105,6 +108,7 @@ def export(
         folds=tuple(fold or ()),
         max_latency_ms=max_latency,
         min_accuracy=None if min_accuracy is None else min_accuracy / 100.0,
+        rung=rung,
         ladder=QUICK if quick else FULL,
         camera=camera,
     )

@@ -53,7 +53,7 @@ class ExportOptions:
     With `now_ns`, a clock, latency is measured for the card, which then differs each time.
     `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
     `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
-    `max_latency_ms` and `min_accuracy` choose among the pruned networks of the `ladder`.
+    `max_latency_ms`, `min_accuracy` or a `rung` choose among the pruned networks of the `ladder`.
     `camera` is the agent.toml of the line on which the pictures were taken.
     """
 
@@ -74,6 +74,7 @@ class ExportOptions:
     folds: tuple[Path, ...] = ()
     max_latency_ms: float | None = None
     min_accuracy: float | None = None
+    rung: str | None = None
     ladder: Ladder = FULL
     camera: Path | None = None
 
@@ -132,7 +133,10 @@ def _slim_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) -> 
         options.run, options.data, options.ladder, steps, _clock(options), int8_models
     )
     point = pick(
-        front.points, max_latency_ms=options.max_latency_ms, min_accuracy=options.min_accuracy
+        front.points,
+        max_latency_ms=options.max_latency_ms,
+        min_accuracy=options.min_accuracy,
+        rung=options.rung,
     )
     steps.step(
         f"Taking {point.name}: {point.p50_ms:.2f} ms, {point.accuracy:.2%} right at validation"

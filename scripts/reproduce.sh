@@ -66,7 +66,7 @@ for fold in $(seq "$folds"); do
     split=out/splits/casting-fold$fold.json
     casting "runs/safe-mobilenet_v2-fold$fold" mobilenet_v2 --split "$split" --epoch-pictures 1600
     casting "runs/safe-efficientnet_b0-fold$fold" efficientnet_b0 --split "$split" \
-        --epochs 6 --epoch-pictures 1600
+        --epochs 14 --epoch-pictures 1600
 done
 for model in cnn mlp_mixer; do
     casting "runs/safe-$model-fold1" "$model" --split out/splits/casting-fold1.json \

@@ -94,14 +94,17 @@ def pick(
     *,
     max_latency_ms: float | None = None,
     min_accuracy: float | None = None,
+    rung: str | None = None,
 ) -> Point:
     """Return the most accurate point within `max_latency_ms`, or else the fastest good enough.
 
-    Without a wish it is the most accurate one. Raises BudgetError that names the nearest points
-    where none fits.
+    Without a wish it is the most accurate one; `rung` names one. Raises BudgetError that names the
+    nearest points where none fits.
     """
     if not points:
         raise BudgetError("there is no model to pick from: the front is empty")
+    if rung is not None:
+        points = _named(points, rung)
     quick = [p for p in points if max_latency_ms is None or p.p50_ms <= max_latency_ms]
     good = [p for p in points if min_accuracy is None or p.accuracy >= min_accuracy]
     both = [point for point in quick if point in good]
@@ -109,6 +112,14 @@ def pick(
         raise BudgetError(_nearest(points, quick, good, max_latency_ms, min_accuracy))
     only_accuracy = max_latency_ms is None and min_accuracy is not None
     return min(both, key=_fastest if only_accuracy else _most_accurate)
+
+
+def _named(points: Sequence[Point], rung: str) -> tuple[Point, ...]:
+    found = tuple(point for point in points if point.name == rung)
+    if not found:
+        names = ", ".join(point.name for point in points)
+        raise BudgetError(f"there is no rung {rung}; there are {names}")
+    return found
 
 
 def read_front(path: Path) -> Front:

@@ -93,7 +93,7 @@ FULL = Ladder(
         Rung(224, 0.60),
         Rung(192, 0.40),
         Rung(192, 0.40, polished=True),
-        Rung(192, 0.32),
+        Rung(192, 0.35),
         Rung(160, 0.20),
         Rung(128, 0.11),
         Rung(96, 0.07),

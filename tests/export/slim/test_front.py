@@ -99,6 +99,7 @@ THREE = (GOOD, FAST, MIDDLE)
         ({"min_accuracy": 0.9}, FAST),
         ({"min_accuracy": 0.91}, MIDDLE),
         ({"max_latency_ms": 9.0, "min_accuracy": 0.91}, GOOD),
+        ({"rung": "fast"}, FAST),
     ],
 )
 def test_a_wish_gives_the_most_accurate_in_time_or_the_fastest_good_enough(wish, found):
@@ -132,6 +133,10 @@ def test_what_is_picked_fits_and_a_refusal_is_true(points, max_latency_ms, min_a
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
+        (
+            {"rung": "best"},
+            "there is no rung best; there are good, fast, middle",
+        ),
         (
             {"max_latency_ms": 0.5},
             "no model is done in 0.5 ms; the nearest: fast takes 1.000 ms for 90.000%",
