@@ -193,6 +193,9 @@ def _convert_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) 
 def _check_options(options: ExportOptions) -> None:
     if options.recipe not in RECIPES:
         raise ExportError(f"there is no recipe {options.recipe!r}; there is {', '.join(RECIPES)}")
+    rungs = [rung.name for rung in options.ladder.rungs]
+    if options.rung is not None and options.rung not in rungs:  # a climb takes an hour and more
+        raise ExportError(f"there is no rung {options.rung}; there are {', '.join(rungs)}")
     if options.out.suffix != ".lwb":
         raise ExportError(f"a bundle's name ends in .lwb: --out {options.out.with_suffix('.lwb')}")
     if not options.out.parent.is_dir():

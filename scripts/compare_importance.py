@@ -115,6 +115,8 @@ def judge(network: Any, job: Job, told: NDArray[np.float64]) -> Figures:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
+    if len(given) < 3:
+        sys.exit(__doc__)
     main(
         Path(given[0]),
         Path(given[1]),

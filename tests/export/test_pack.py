@@ -113,6 +113,7 @@ def test_a_model_that_loses_pictures_is_refused_unless_forced(exported, monkeypa
         ({"name": "Not A Slug"}, "name"),
         ({"release": 0}, "release"),
         ({"recipe": "int4"}, "int4"),
+        ({"rung": "192-at-4"}, "no rung 192-at-4; there are 224-at-60"),
         ({"out": Path("bundle.zip")}, ".lwb"),
         ({"out": Path("nowhere/at/all.lwb")}, "nowhere"),
         ({"golden": Path("no-such-folder")}, "golden"),
