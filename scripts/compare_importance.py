@@ -81,7 +81,8 @@ def recover(network: Any, job: Job, teacher: Teacher) -> None:
     ours, shown = FULL.batches(job), FULL.batches(job)
     taught = TaughtBatches(ours, shown, teacher, job.options.workers)
     smoothing = job.options.label_smoothing
-    teach(network, taught, FULL.recover, seed=job.options.seed, smoothing=smoothing, first_epoch=0)
+    lesson = FULL.lessons.recover or FULL.lessons.distil
+    teach(network, taught, lesson, seed=job.options.seed, smoothing=smoothing, first_epoch=0)
 
 
 def answers(network: Any, job: Job) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -17,7 +17,7 @@ from training.run_folder import Record, RunFolder
 STATE, WORK, COSTS = "state.json", "work.keras", "latency.json"
 FRONT, STEPS, LOG = "front.json", "slim.json", "slim.log"
 
-Kind = Literal["plain", "relearn", "cut", "recover", "distil", "polish", "finish"]
+Kind = Literal["plain", "relearn", "cut", "recover", "distil", "finish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +65,17 @@ class SlimFacts(Record):
 
 def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
     """Return everything that is to be done, in its order; a network with swish loses that first."""
+    lessons = ladder.lessons_of(swish=swish)
     tasks = []
     if swish:
         tasks.append(Task(0, "plain"))
-        if ladder.relearn is not None:
+        if lessons.relearn is not None:
             tasks.append(Task(0, "relearn"))
-    for place, rung in enumerate(ladder.rungs_of(swish=swish)):
-        if rung.polished:
-            tasks += [Task(place, "polish"), Task(place, "finish")]
-            continue
+    for place, rung in enumerate(ladder.rungs):
         for cut in range(1, rung.cuts + 1):
             tasks.append(Task(place, "cut", cut / rung.cuts))
-            tasks.append(Task(place, "recover"))
+            if lessons.recover is not None:
+                tasks.append(Task(place, "recover"))
         tasks += [Task(place, "distil"), Task(place, "finish")]
     return tuple(tasks)
 
@@ -125,7 +124,7 @@ class ClimbFolder:
 
     def refuse_other(self, state: ClimbState, ladder: Ladder) -> None:
         """Raise SlimError where the folder holds the climb down another ladder."""
-        rungs = tuple(rung.name for rung in ladder.rungs_of(swish=state.swish))
+        rungs = tuple(rung.name for rung in ladder.rungs)
         if state.rungs not in ((), rungs):
             raise SlimError(
                 f"{self.path} holds {', '.join(state.rungs)}, not {', '.join(rungs)}: remove that "

@@ -17,40 +17,48 @@ class Rung:
     """One stop of the way down: pictures of `size`, in `share` of the unpruned int8 model's time.
 
     With `of_itself` it is the share of what the network takes at that size before it is cut. `cuts`
-    is in how many steps channels go, each followed by the lesson `recover`. A `polished` rung is
-    the network of the rung before it after one more, longer lesson.
+    is in how many steps channels go.
     """
 
     size: int
     share: float
     cuts: int = 1
-    polished: bool = False
     of_itself: bool = False
 
     @property
     def name(self) -> str:
         """Return the folder's name of the rung, such as 192-at-30."""
-        return f"{self.size}-at-{round(100 * self.share)}" + ("-polished" if self.polished else "")
+        return f"{self.size}-at-{round(100 * self.share)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """What is taught: `recover` after each cut, `distil` at the end of each rung; None: nothing.
+
+    `relearn` is for a network whose swish goes, while it is bent into ReLU; without it the network
+    gets ReLU at once and is as good as its next lesson makes it.
+    """
+
+    distil: Lesson
+    recover: Lesson | None = None
+    relearn: Lesson | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
-    `relearn` is for a network that lost its swish (None: none); such a one is not done learning
-    when it is narrow, so it alone has the rungs that are polished. The climb is kept in the folder
-    `folder` of the run. `pictures` is how many an epoch has, `judged` how many batches rate the
-    channels. `timed` says whether groups of channels and the steps are measured; False: what they
-    take follows from their work alone. With `checked` no more validation pictures are used, and
-    rungs are neither balanced nor tested. `calibrated` pictures set the ranges of int8 models.
-    `compared` says whether the bundle's card has the unpruned models as well.
+    A network that had swish has lessons of its own, `bent`, where there are any. The climb is kept
+    in the folder `folder` of the run. `pictures` is how many an epoch has, `judged` how many
+    batches rate the channels. `timed` says whether groups of channels and the steps are measured;
+    False: what they take follows from their work alone. With `checked` no more validation pictures
+    are used, and rungs are neither balanced nor tested. `calibrated` pictures set the ranges of
+    int8 models. `compared` says whether the bundle's card has the unpruned models as well.
     """
 
     folder: str
     rungs: tuple[Rung, ...]
-    relearn: Lesson | None
-    recover: Lesson
-    distil: Lesson
+    lessons: Lessons
     pictures: int
     judged: int
     batch: int = 32
@@ -58,7 +66,7 @@ class Ladder:
     checked: int | None = None
     calibrated: int = PICTURES
     compared: bool = True
-    polish: Lesson | None = None
+    bent: Lessons | None = None
 
     @property
     def few(self) -> bool:
@@ -82,9 +90,9 @@ class Ladder:
             workers=job.options.workers, drawing=drawing, defective=job.defective,
         )  # fmt: skip
 
-    def rungs_of(self, *, swish: bool) -> tuple[Rung, ...]:
-        """Return the rungs of a network that has swish to lose, or of one that has none."""
-        return tuple(rung for rung in self.rungs if swish or not rung.polished)
+    def lessons_of(self, *, swish: bool) -> Lessons:
+        """Return the lessons of a network that has swish to lose, or of one that has none."""
+        return self.bent if swish and self.bent is not None else self.lessons
 
 
 FULL = Ladder(
@@ -92,16 +100,19 @@ FULL = Ladder(
     rungs=(
         Rung(224, 0.60),
         Rung(192, 0.40),
-        Rung(192, 0.40, polished=True),
         Rung(192, 0.35),
         Rung(160, 0.20),
         Rung(128, 0.11),
         Rung(96, 0.07),
     ),
-    relearn=Lesson("relearn without swish", epochs=3, learning_rate=1e-3, norms=True),
-    recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
-    distil=Lesson("distil", epochs=4, learning_rate=4e-4),
-    polish=Lesson("polish", epochs=8, learning_rate=5e-4, from_teacher=0.9, from_feature=0.5),
+    lessons=Lessons(
+        recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
+        distil=Lesson("distil", epochs=4, learning_rate=4e-4),
+    ),
+    bent=Lessons(
+        relearn=Lesson("bend swish into ReLU", epochs=8, learning_rate=4e-4, from_feature=0.5),
+        distil=Lesson("distil", epochs=6, learning_rate=4e-4, from_feature=0.5),
+    ),
     pictures=1600,
     judged=24,
 )
@@ -109,9 +120,10 @@ FULL = Ladder(
 QUICK = Ladder(
     folder="slim-quick",
     rungs=(Rung(64, 0.5, of_itself=True),),
-    relearn=None,
-    recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
-    distil=Lesson("distil", epochs=1, learning_rate=3e-4),
+    lessons=Lessons(
+        recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
+        distil=Lesson("distil", epochs=1, learning_rate=3e-4),
+    ),
     pictures=16,
     judged=1,
     batch=16,

@@ -23,7 +23,12 @@ _SWISH = frozenset({"silu", "swish"})
 
 def has_swish(model: Any) -> bool:
     """Tell whether feature maps of the network pass a swish. Raises SlimError."""
-    return any(_is_swish(entry) for entry in read_config(model)["layers"])
+    return bool(swish_names(model))
+
+
+def swish_names(model: Any) -> list[str]:
+    """Return the names of the layers that are a swish of feature maps. Raises SlimError."""
+    return [entry["name"] for entry in read_config(model)["layers"] if _is_swish(entry)]
 
 
 def simplify(model: Any, frames: Sequence[Pixels]) -> tuple[Any, str]:
@@ -45,18 +50,30 @@ def without_swish(model: Any) -> Any:
 
     Raises SlimError.
     """
+    return with_activations(model, dict.fromkeys(swish_names(model), keras.layers.ReLU))
+
+
+def with_activations(model: Any, kinds: Mapping[str, type[Any]]) -> Any:
+    """Return the network with the same weights whose layers of these names are of another kind.
+
+    The kinds have no options; neither they nor what they replace have weights that matter. Raises
+    SlimError.
+    """
     config = read_config(model)
-    layers = [_plain(entry) if _is_swish(entry) else entry for entry in config["layers"]]
-    plain = rebuild(model, {**config, "layers": layers})
-    copy_weights(model, plain, lambda layer: list(layer.get_weights()))
-    return plain
+    layers = [
+        _as_kind(entry, kinds[entry["name"]]) if entry["name"] in kinds else entry
+        for entry in config["layers"]
+    ]
+    changed = rebuild(model, {**config, "layers": layers})
+    copy_weights(model, changed, lambda layer: list(layer.get_weights()), but=kinds)
+    return changed
 
 
 def _is_swish(entry: Mapping[str, Any]) -> bool:
     return entry["class_name"] == "Activation" and entry["config"]["activation"] in _SWISH
 
 
-def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _as_kind(entry: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
     options = entry["config"]
-    relu = keras.layers.ReLU(name=options["name"], dtype=options["dtype"])
-    return {**entry, "class_name": "ReLU", "config": relu.get_config()}
+    layer = kind(name=options["name"], dtype=options["dtype"])
+    return {**entry, **keras.saving.serialize_keras_object(layer)}

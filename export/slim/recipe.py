@@ -15,6 +15,7 @@ from export.convert import load_network
 from export.errors import SlimError
 from export.int8_models import Int8Models
 from export.slim.answers import TaughtBatches, Teacher
+from export.slim.bend import bend, straighten
 from export.slim.budget import choose_keep
 from export.slim.climb import (
     ClimbFolder,
@@ -27,7 +28,7 @@ from export.slim.distil import Lesson, teach
 from export.slim.finish import finish_rung
 from export.slim.front import Front, read_front
 from export.slim.importance import taylor_importance
-from export.slim.ladder import Ladder, Rung
+from export.slim.ladder import Ladder, Lessons, Rung
 from export.slim.latency_table import measure_in_turn, timing_model
 from export.slim.layer_costs import Costs, rebase
 from export.slim.plain import has_swish, simplify
@@ -54,9 +55,11 @@ class _Climb:
     folder: ClimbFolder
     job: Job
     ladder: Ladder
+    lessons: Lessons
     teacher: Teacher
     swish: bool
     lost: str  # what the network lost before its first rung, in words
+    full: Any
     whole: Any  # all channels, but as plain as the rungs are: what their time is set by
     whole_int8: bytes | None  # where the ladder is timed
     costs: Costs
@@ -66,7 +69,7 @@ class _Climb:
     int8_models: Int8Models
 
     def rung(self, task: Task) -> Rung:
-        return self.ladder.rungs_of(swish=self.swish)[task.rung]
+        return self.ladder.rungs[task.rung]
 
     def keep(self, state: ClimbState, network: Any) -> None:
         """Keep where the climb stands; one that takes a minute is begun anew if it is killed."""
@@ -112,18 +115,18 @@ def make_slim(
             f"{folder.path} was begun by a linewarden that left the network its swish: remove that "
             "folder to prune anew"
         )
-    rungs = tuple(rung.name for rung in ladder.rungs_of(swish=swish))
+    rungs = tuple(rung.name for rung in ladder.rungs)
     state = state.model_copy(update={"rungs": rungs, "swish": swish})
-    tasks = list_tasks(ladder, swish=swish)
+    tasks, lessons = list_tasks(ladder, swish=swish), ladder.lessons_of(swish=swish)
     # What gates say changes with the swish gone: without relearning they stay as they are.
-    frames = job_frames(job, _GATED_ON) if swish and ladder.relearn is not None else []
+    frames = job_frames(job, _GATED_ON) if swish and lessons.relearn is not None else []
     whole, lost = simplify(full, frames) if swish else (full, "")
     costs = costs_of(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
     unpruned = unpruned_ms(full, int8, costs, job, folder, now_ns)
     teacher = Teacher(full, job.spec, folder.log, job.options.workers, few=ladder.few)
     climb = _Climb(
-        source, folder, job, ladder, teacher, swish, lost, whole, int8, costs,
+        source, folder, job, ladder, lessons, teacher, swish, lost, full, whole, int8, costs,
         unpruned, steps, now_ns, int8_models or Int8Models(),
     )  # fmt: skip
     begun = state.tasks > 0 or state.epochs > 0
@@ -137,6 +140,8 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
     """Do one task and keep what it gave."""
     if task.kind == "plain":
         network = _at_size(climb.whole, climb.rung(task))  # only the work of `whole` counts now
+        if climb.lessons.relearn is not None:
+            network = bend(network, climb.full)
     elif task.kind == "cut":
         network, figures = _cut(climb, task, network, state)
         state = state.model_copy(update={"steps": (*state.steps, figures)})
@@ -144,13 +149,15 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
         _finish(climb, task, network, state)
     else:
         network, state = _teach(climb, task, network, state)
+        if task.kind == "relearn":
+            network = straighten(network)
         rung = climb.rung(task)
         name = climb.lost if task.kind == "relearn" else f"{rung.name}, {task.kind}"
         figures = _figures(climb, name, network, climb.job_at(rung))
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
-    # A lesson keeps the network after each of its epochs, and finishing changes none.
-    climb.keep(state, network if task.kind in {"plain", "cut"} else None)
+    # Other lessons keep the network after each of their epochs, and finishing changes none.
+    climb.keep(state, network if task.kind in {"plain", "relearn", "cut"} else None)
     return network, state
 
 
@@ -228,7 +235,7 @@ def _teach(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[
     """Teach the network one lesson, or the rest of one."""
     rung = climb.rung(task)
     job = climb.job_at(rung)
-    lesson: Lesson = getattr(climb.ladder, task.kind)
+    lesson: Lesson = getattr(climb.lessons, task.kind)
     ours, whole = climb.ladder.batches(job), climb.ladder.batches(climb.job)
     taught = TaughtBatches(ours, whole, climb.teacher, job.options.workers)
     left = lesson.epochs - state.epochs

@@ -8,7 +8,7 @@ import numpy as np
 
 from bundle.manifest import DataFacts, InputSpec
 from export.slim.distil import Lesson
-from export.slim.ladder import Ladder, Rung
+from export.slim.ladder import Ladder, Lessons, Rung
 from training.config import TrainOptions
 from training.dataset import read_index, split_validation
 from training.run_folder import RunCard, RunFolder, list_pictures
@@ -17,9 +17,14 @@ SPEC = InputSpec(height=64, width=64, frame_height=40, frame_width=40)
 LADDER = Ladder(
     folder="slim",
     rungs=(Rung(64, 0.75), Rung(32, 0.5)),
-    relearn=Lesson("relearn", epochs=1, learning_rate=3e-3, norms=True),
-    recover=Lesson("recover", epochs=1, learning_rate=3e-3, norms=True),
-    distil=Lesson("distil", epochs=2, learning_rate=1e-3),
+    lessons=Lessons(
+        recover=Lesson("recover", epochs=1, learning_rate=3e-3, norms=True),
+        distil=Lesson("distil", epochs=2, learning_rate=1e-3),
+    ),
+    bent=Lessons(
+        relearn=Lesson("bend", epochs=2, learning_rate=1e-3, from_feature=0.5),
+        distil=Lesson("distil", epochs=1, learning_rate=1e-3),
+    ),
     pictures=48,
     judged=2,
     batch=16,

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from small_climb import LADDER, Steps, make_run
 
+from export.convert import load_network
 from export.errors import BudgetError, SlimError
+from export.slim.bend import BendingSwish
 from export.slim.climb import ClimbFolder, list_tasks, read_facts
-from export.slim.distil import Lesson
 from export.slim.front import pick
 from export.slim.ladder import Rung
 from training.run_folder import RunFolder
@@ -134,67 +135,55 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
     assert exported.manifest.recipe == "pruned-int8"
 
 
-def test_a_network_with_swish_loses_it_before_its_first_rung(tmp_path: Path):
-    """And a gate that stands still; it learns anew at that size, and every rung is without them."""
+@pytest.fixture(scope="module")
+def bent(tmp_path_factory):
+    """Return run, data and climb folder of a network with swish; it was cut off while it bent."""
     from export.slim.recipe import make_slim
 
-    data, run = make_run(tmp_path, "silu")
-    distil = replace(LADDER.distil, epochs=1)
-    ladder = replace(LADDER, rungs=(Rung(32, 0.75),), distil=distil)
+    data, run = make_run(tmp_path_factory.mktemp("bent"), "silu")
     with pytest.raises(KeyboardInterrupt):
-        make_slim(run, data, ladder, Steps(4), time.perf_counter_ns)
-    folder = ClimbFolder(run / "slim")
+        make_slim(run, data, LADDER, Steps(5, within="bend"), time.perf_counter_ns)
+    return run, data, ClimbFolder(run / "slim")
+
+
+def test_swish_that_is_half_bent_is_kept_as_it_was(bent):
+    """A climb that was cut off within the lesson goes on from there, not from ReLU."""
+    _, _, folder = bent
+    assert folder.read_state().epochs == 1
+    network = load_network(folder.work, folder.log)
+    bending = [layer for layer in network.layers if isinstance(layer, BendingSwish)]
+    assert len(bending) == 3
+    assert all(1.0 < float(layer.sharpness.numpy()) < 32.0 for layer in bending)
+
+
+def test_a_climb_that_left_a_network_its_swish_is_refused(bent):
+    """As climbs of old did."""
+    from export.slim.recipe import make_slim
+
+    run, data, folder = bent
     state = folder.read_state()
-    assert state.tasks > 0
-    folder.keep(state.model_copy(update={"swish": False}))  # as climbs of old were
+    folder.keep(state.model_copy(update={"swish": False}))
     with pytest.raises(SlimError, match="left the network its swish: remove that folder"):
-        make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
+        make_slim(run, data, LADDER, Steps(), time.perf_counter_ns)
     folder.keep(state)
-    front = make_slim(run, data, ladder, Steps(), time.perf_counter_ns)
-    (point,) = front.points
-    facts = read_facts(RunFolder((run / "slim" / point.model).parent))
-    wanted = [
-        "without swish and 1 of 1 gates",
-        "32-at-75, cut",
-        "32-at-75, recover",
-        "32-at-75, distil",
-    ]
-    assert [one.step for one in facts.steps] == wanted
-    network = keras.models.load_model(run / "slim" / point.model, compile=False)
-    kinds = [type(layer).__name__ for layer in network.layers]
-    assert kinds.count("ReLU") == 3
-    assert not {"Activation", "Multiply"} & set(kinds)
 
 
-def test_a_polished_rung_is_one_of_a_network_that_lost_its_swish(tmp_path: Path):
-    """The rungs below go on from it, and so does a climb that was cut off in its lesson."""
+def test_a_network_with_swish_loses_it_before_its_first_rung(bent):
+    """And a gate that stands still; every rung is without them, with the lessons that are its."""
     from export.slim.recipe import make_slim
 
-    data, run = make_run(tmp_path, "silu")
-    first, second = LADDER.rungs
-    ladder = replace(
-        LADDER,
-        rungs=(first, replace(first, polished=True), second),
-        distil=replace(LADDER.distil, epochs=1),
-        polish=Lesson("polish", epochs=2, learning_rate=1e-3, from_feature=0.5),
-    )
-    assert ladder.rungs_of(swish=False) == LADDER.rungs
-    with pytest.raises(KeyboardInterrupt):
-        make_slim(run, data, ladder, Steps(4, within="polish"), time.perf_counter_ns)
+    run, data, _ = bent
     steps = Steps()
-    front = make_slim(run, data, ladder, steps, time.perf_counter_ns)
-    assert steps.texts[0].startswith("64-at-75-polished: polish, 1 epochs")
-    polished, source = (
-        next(one for one in front.points if one.name == name)
-        for name in ("64-at-75-polished", "64-at-75")
-    )
-    assert polished.widths == source.widths
-    facts = read_facts(RunFolder((run / "slim" / "32-at-50" / "model.keras").parent))
-    lessons = ("cut", "recover", "distil")
+    front = make_slim(run, data, LADDER, steps, time.perf_counter_ns)
+    assert steps.texts[0].startswith("64-at-75: bend, 1 epochs")
+    assert {point.name for point in front.points} == {"64-at-75", "32-at-50"}
+    facts = read_facts(RunFolder(run / "slim" / "32-at-50"))
     assert [one.step for one in facts.steps] == [
         "without swish and 1 of 1 gates",
-        *(f"64-at-75, {one}" for one in lessons),
-        "64-at-75-polished, polish",
-        *(f"32-at-50, {one}" for one in lessons),
+        *(f"{rung}, {one}" for rung in ("64-at-75", "32-at-50") for one in ("cut", "distil")),
     ]
-    assert make_slim(run, data, ladder, Steps(), time.perf_counter_ns) == front
+    for point in front.points:
+        network = keras.models.load_model(run / "slim" / point.model, compile=False)
+        kinds = [type(layer).__name__ for layer in network.layers]
+        assert kinds.count("ReLU") == 3
+        assert not {"Activation", "Multiply", "BendingSwish"} & set(kinds)
