@@ -32,11 +32,17 @@ def export(
     min_accuracy: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=100.0, help="pruned-int8: the fastest that is right in so many percent."
+            min=0.0,
+            max=100.0,
+            help="pruned-int8: the fastest right in so many percent of the validation pictures.",
         ),
     ] = None,
     rung: Annotated[
         str | None, typer.Option(help="pruned-int8: that rung of the ladder, as in 192-at-40.")
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="pruned-int8: pictures at a time; fewer need less memory."),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="pruned-int8: one hasty step, to try the command.")
@@ -87,7 +93,8 @@ def export(
             err=True,
         )
         raise typer.Exit(2)
-    from export.pack import ExportOptions, build_bundle
+    from export.options import ExportOptions
+    from export.pack import build_bundle
     from export.slim.ladder import FULL, QUICK
 
     options = ExportOptions(
@@ -110,6 +117,7 @@ def export(
         min_accuracy=None if min_accuracy is None else min_accuracy / 100.0,
         rung=rung,
         ladder=QUICK if quick else FULL,
+        batch=batch,
         camera=camera,
     )
     with closing(ConsoleSteps(Console())) as steps:

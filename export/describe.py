@@ -15,6 +15,7 @@ from export.errors import ExportError
 from export.folds import Folds
 from export.latency import Latency
 from export.operators import QuantizedFacts
+from export.options import ExportOptions
 from export.parity import ParityReport
 from export.reference import reference_text
 from training.run_folder import RunCard
@@ -33,9 +34,7 @@ class Models:
     macs: int
 
 
-def draft_manifest(
-    card: RunCard, *, name: str | None, version: str, release: int, recipe: str, note: str
-) -> Manifest:
+def draft_manifest(card: RunCard, options: ExportOptions) -> Manifest:
     """Return the manifest but for what the model must be known for. Raises ExportError."""
     if card.thresholds is None:
         raise ExportError(
@@ -43,11 +42,11 @@ def draft_manifest(
         )
     try:
         return Manifest(
-            name=name or card.network,
-            version=version,
-            release=release,
+            name=options.name or card.network,
+            version=options.version,
+            release=options.release,
             architecture=card.network,
-            recipe=recipe,
+            recipe=options.recipe,
             input=card.input,
             labels=card.labels,
             defective=card.defective,
@@ -55,7 +54,7 @@ def draft_manifest(
             output=OutputSpec(temperature=card.temperature),
             golden_tolerance=0.0,
             entries={},
-            data=card.data.model_copy(update={"note": note or card.data.note}),
+            data=card.data.model_copy(update={"note": options.note or card.data.note}),
             tools=_tool_versions(),
             metrics={},
         )

@@ -25,14 +25,14 @@ from export.int8_models import Int8Models
 from export.judging import Judges, judge_sets, with_own_thresholds
 from export.latency import measure_latency
 from export.operators import check_quantized
-from export.parity import DEFAULT_BOUND, HeldOut, ParityReport, check_parity, refuse_beyond
+from export.options import PRUNED, ExportOptions, fit_options
+from export.parity import HeldOut, ParityReport, check_parity, refuse_beyond
 from export.pictures import ExportPictures, sort_pictures
 from export.quiet import begin_log, converter_output
 from export.reference import line_reference
 from export.runtime import FlatbufferModel
 from export.slim.climb import read_facts
 from export.slim.front import pick
-from export.slim.ladder import FULL, Ladder
 from export.slim.recipe import make_slim
 from export.steps import Steps
 from training.backend import start_backend
@@ -41,42 +41,7 @@ from training.networks.catalogue import find_network, network_names
 from training.run_folder import RunCard, RunFolder
 
 LOG = "export.log"
-PRUNED = "pruned-int8"
-RECIPES = ("int8", PRUNED)
 _FEW_MACS = 60_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """What to export, and how; `bound` is the drop of accuracy allowed, as a share of 1.
-
-    With `now_ns`, a clock, latency is measured for the card, which then differs each time.
-    `folds` are the runs of all folds of the split, for what new parts are to be expected to give.
-    `escape_rate` is the share of defective validation pictures that may pass; without it the run's.
-    `max_latency_ms`, `min_accuracy` or a `rung` choose among the pruned networks of the `ladder`.
-    `camera` is the agent.toml of the line on which the pictures were taken.
-    """
-
-    run: Path
-    data: Path
-    out: Path
-    recipe: str = "int8"
-    name: str | None = None
-    version: str = "0.1.0"
-    release: int = 1
-    golden: Path | None = None
-    note: str = ""
-    force: bool = False
-    bound: float = DEFAULT_BOUND
-    now_ns: Callable[[], int] | None = None
-    escape_rate: float | None = None
-    max_escape_rate: float | None = None
-    folds: tuple[Path, ...] = ()
-    max_latency_ms: float | None = None
-    min_accuracy: float | None = None
-    rung: str | None = None
-    ladder: Ladder = FULL
-    camera: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +70,20 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
 
     Nothing is written unless float and int8 agree within the bound, or `force` is set.
     """
-    _check_options(options)
-    camera = _camera(options)
+    source = RunFolder(options.run).read_card()
+    options = fit_options(options, source)
+    camera = None if options.camera is None else read_camera(options.camera, source.input)
     folds = read_folds(options.folds) if options.folds else None
+    draft_manifest(source, options)  # what is wrong with it is known before a climb of hours
+    frames = golden_frames(options.golden, source.input)
     chosen, int8_models = options, Int8Models()
     if options.recipe == PRUNED:
         chosen = replace(options, run=_slim_run(options, int8_models, steps))
-    frames = golden_frames(options.golden, RunFolder(chosen.run).read_card().input)
+        frames = golden_frames(options.golden, RunFolder(chosen.run).read_card().input)
     ours = _convert_run(chosen, int8_models, steps)
     parity = check_parity(
         ours.sets, ours.draft.defective_indices, ours.draft.thresholds, ours.draft.output,
-        options.bound,
+        options.bound, _wanted_escapes(options, ours.folder),
     )  # fmt: skip
     if not options.force:
         refuse_beyond(parity)
@@ -130,8 +98,9 @@ def build_bundle(options: ExportOptions, steps: Steps) -> Exported:
 def _slim_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) -> Path:
     """Prune the run's network, as far as that is not done yet, and choose one; its run folder."""
     front = make_slim(
-        options.run, options.data, options.ladder, steps, _clock(options), int8_models
-    )
+        options.run, options.data, options.ladder, steps, _clock(options), int8_models,
+        until=options.rung,
+    )  # fmt: skip
     point = pick(
         front.points,
         max_latency_ms=options.max_latency_ms,
@@ -166,14 +135,7 @@ def _clock(options: ExportOptions) -> Callable[[], int]:
 def _convert_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) -> _Converted:
     folder = RunFolder(options.run)
     card = folder.read_card()
-    draft = draft_manifest(
-        card,
-        name=options.name,
-        version=options.version,
-        release=options.release,
-        recipe=options.recipe,
-        note=options.note,
-    )
+    draft = draft_manifest(card, options)
     steps.step(f"Reading the pictures of {options.data}")
     pictures = sort_pictures(options.data, folder.read_pictures(), card.labels)
     if pictures.unreadable:
@@ -190,22 +152,14 @@ def _convert_run(options: ExportOptions, int8_models: Int8Models, steps: Steps) 
     return _Converted(folder, card, draft, models, sets, pictures)
 
 
-def _check_options(options: ExportOptions) -> None:
-    if options.recipe not in RECIPES:
-        raise ExportError(f"there is no recipe {options.recipe!r}; there is {', '.join(RECIPES)}")
-    rungs = [rung.name for rung in options.ladder.rungs]
-    if options.rung is not None and options.rung not in rungs:  # a climb takes an hour and more
-        raise ExportError(f"there is no rung {options.rung}; there are {', '.join(rungs)}")
-    if options.out.suffix != ".lwb":
-        raise ExportError(f"a bundle's name ends in .lwb: --out {options.out.with_suffix('.lwb')}")
-    if not options.out.parent.is_dir():
-        raise ExportError(f"there is no folder {options.out.parent} to write the bundle to")
-
-
-def _camera(options: ExportOptions) -> CameraSettings | None:
-    if options.camera is None:
-        return None
-    return read_camera(options.camera, RunFolder(options.run).read_card().input)
+def _wanted_escapes(options: ExportOptions, run: RunFolder) -> float:
+    """Return the share of defective pictures that the thresholds are chosen to let pass."""
+    trained = run.read_options()
+    wanted = (
+        trained.wanted_escape_rate if options.escape_rate is None else options.escape_rate,
+        trained.max_escape_rate if options.max_escape_rate is None else options.max_escape_rate,
+    )
+    return max(share for share in wanted if share is not None)
 
 
 def _convert(

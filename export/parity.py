@@ -73,22 +73,13 @@ class SetParity:
     worst_picture: str
     allowed_loss: int
     allowed_disagreements: int
+    allowed_escapes: int = 0
     by_part: PartParity | None = None
 
     @property
     def lost(self) -> int:
         """Return how many more pictures the int8 model gets wrong; negative where it gains."""
         return self.float_accuracy.count - self.int8_accuracy.count
-
-    @property
-    def more_escapes(self) -> int:
-        """Return how many more defective pictures the int8 model passes."""
-        return self.int8_escapes.count - self.float_escapes.count
-
-    @property
-    def allowed_escapes(self) -> int:
-        """Return how many more it may pass: none, but where the thresholds let some pass anyway."""
-        return min(self.float_escapes.count, self.allowed_loss)
 
     @property
     def passed(self) -> bool:
@@ -104,10 +95,10 @@ class SetParity:
                 f"({self.float_accuracy.value:.2%} to {self.int8_accuracy.value:.2%}), and "
                 f"{self.allowed_loss} are allowed"
             )
-        if self.more_escapes > self.allowed_escapes:
+        if self.new_escapes > self.allowed_escapes:
             return (
-                f"int8 passes {self.more_escapes} more of {self.defective} defective pictures than "
-                f"float at the thresholds, and {self.allowed_escapes} are allowed"
+                f"int8 passes {self.new_escapes} of {self.defective} defective pictures that float "
+                f"does not pass at the thresholds, and {self.allowed_escapes or 'none'} may"
             )
         if self.disagreements > self.allowed_disagreements:
             return (
@@ -143,15 +134,17 @@ def check_parity(
     thresholds: Thresholds,
     output: OutputSpec,
     bound: float = DEFAULT_BOUND,
+    wanted_escapes: float = 0.0,
 ) -> ParityReport:
     """Compare the two models on every set; `defective` holds the positions of those labels.
 
-    A set may lose `bound` of its pictures, and one where that is less than one picture; more
-    escapes it may not have where the float model has none. Raises ScoreError where a model gave no
-    number.
+    A set may lose `bound` of its pictures, and one where that is less than one picture. It may have
+    no new escape, unless the thresholds were chosen so that the share `wanted_escapes` of the
+    defective pass: then as many as it may lose. Raises ScoreError where a model gave no number.
     """
     return ParityReport(
-        bound, tuple(_compare(one, defective, thresholds, output, bound) for one in sets)
+        bound,
+        tuple(_compare(one, defective, thresholds, output, bound, wanted_escapes) for one in sets),
     )
 
 
@@ -159,8 +152,8 @@ def refuse_beyond(report: ParityReport) -> None:
     """Raise ParityError unless the report passed."""
     if not report.passed:
         raise ParityError(
-            f"{report.failure}: export again with other calibration pictures or another recipe; "
-            "--force writes the bundle with this failure on its card"
+            f"{report.failure}: take another recipe, with recipe pruned-int8 a wider --rung, or "
+            "train the run for longer; --force writes the bundle with this failure on its card"
         )
 
 
@@ -170,8 +163,10 @@ def _compare(
     thresholds: Thresholds,
     output: OutputSpec,
     bound: float,
+    wanted_escapes: float,
 ) -> SetParity:
     truth = held_out.defective
+    allowed_loss = max(1, int(bound * len(truth)))
     exact = defect_scores(held_out.float_logits, defective, output)
     rounded = defect_scores(held_out.int8_logits, defective, output)
     before = np.array([decide(score, thresholds) is Decision.PASS for score in exact], bool)
@@ -196,8 +191,9 @@ def _compare(
         new_false_rejects=int((before & ~after & ~truth).sum()),
         worst_shift=float(shifts.max()),
         worst_picture=held_out.pictures[int(shifts.argmax())],
-        allowed_loss=max(1, int(bound * len(truth))),
+        allowed_loss=allowed_loss,
         allowed_disagreements=max(1, int(max(bound, DISAGREEMENT_BOUND) * len(truth))),
+        allowed_escapes=min(allowed_loss, int(wanted_escapes * truth.sum())),
         by_part=_by_part(rounded, held_out, thresholds),
     )
 

@@ -2,11 +2,12 @@
 
     python scripts/compare_importance.py RUN DATA OUT.json [SHARE ...]
 
-RUN has been gone down a ladder: its table of costs in `slim/` is read. The network is cut to each
-SHARE of its int8 time in turn (0.6 and 0.4 unless said), once by each measure and by the ladder's
-own rules, and learns the ladder's lesson `recover` after each cut. OUT has what it answers on the
-validation pictures before and after: right at one half, cross-entropy, and the correlation of its
-margins with the full network's. The test side is not looked at. Killed, it begins anew.
+RUN is of a network without swish and has been gone down a ladder: its table of costs in `slim/` is
+read. The network is cut to each SHARE of its int8 time in turn (0.6 and 0.4 unless said), once by
+each measure and by the ladder's own rules, and learns the ladder's lesson `recover` after each cut.
+OUT has what it answers on the validation pictures before and after: right at one half,
+cross-entropy, and the correlation of its margins with the full network's. The test side is not
+looked at. Killed, it begins anew.
 """
 
 from __future__ import annotations

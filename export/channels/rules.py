@@ -28,7 +28,7 @@ def follow(spaces: Spaces, node: Node, flows: Sequence[Flow]) -> Flow:
     if rule is None:
         raise SlimError(
             f"the layer {node.name} is a {node.kind}, and how its channels depend on one another "
-            "is not known"
+            "is not known: --recipe int8 takes any network"
         )
     return rule(spaces, node, flows)
 

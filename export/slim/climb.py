@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,11 +44,13 @@ class StepFigures(Record):
 class ClimbState(Record):
     """How many tasks are done, and epochs of the task in hand; `taught` counts all epochs.
 
-    `swish` says whether the network has one to lose first.
+    `swish` says whether the network has one to lose first; `source` is the SHA-256 of the file of
+    the full network, empty in climbs of old.
     """
 
     rungs: tuple[str, ...] = ()
     swish: bool = False
+    source: str = ""
     tasks: int = 0
     epochs: int = 0
     taught: int = 0
@@ -63,8 +66,21 @@ class SlimFacts(Record):
     steps: tuple[StepFigures, ...]
 
 
-def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
-    """Return everything that is to be done, in its order; a network with swish loses that first."""
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a network's file; empty where there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def list_tasks(
+    ladder: Ladder, *, swish: bool = False, until: str | None = None
+) -> tuple[Task, ...]:
+    """Return what is to be done down to the rung `until`, in its order; None: to the last.
+
+    A network with swish loses that first.
+    """
     lessons = ladder.lessons_of(swish=swish)
     tasks = []
     if swish:
@@ -77,6 +93,8 @@ def list_tasks(ladder: Ladder, *, swish: bool = False) -> tuple[Task, ...]:
             if lessons.recover is not None:
                 tasks.append(Task(place, "recover"))
         tasks += [Task(place, "distil"), Task(place, "finish")]
+        if rung.name == until:
+            break
     return tuple(tasks)
 
 
@@ -122,12 +140,17 @@ class ClimbFolder:
         except ValidationError as error:
             raise SlimError(f"{path} is wrong: {first_fault(error, 'state')}") from error
 
-    def refuse_other(self, state: ClimbState, ladder: Ladder) -> None:
-        """Raise SlimError where the folder holds the climb down another ladder."""
+    def refuse_other(self, state: ClimbState, ladder: Ladder, source: str) -> None:
+        """Raise SlimError where the folder holds another ladder's climb, or another network's."""
         rungs = tuple(rung.name for rung in ladder.rungs)
         if state.rungs not in ((), rungs):
             raise SlimError(
                 f"{self.path} holds {', '.join(state.rungs)}, not {', '.join(rungs)}: remove that "
+                "folder to prune anew"
+            )
+        if state.source not in ("", source):
+            raise SlimError(
+                f"{self.path} was pruned from another network than the run has now: remove that "
                 "folder to prune anew"
             )
 

@@ -153,7 +153,8 @@ class _Pace(keras.callbacks.Callback):  # type: ignore[misc]
         """Count the step; stop where the loss is no number."""
         if not math.isfinite(float((logs or {}).get("loss", 0.0))):
             raise DivergedError(
-                "the loss of the pruned network is not a number: lower the learning rates"
+                "the loss of the pruned network is not a number: look at the figures of the run "
+                "that it is made of, and train that anew if they are bad"
             )
         if self._advance is not None:
             self._advance()

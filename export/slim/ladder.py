@@ -10,6 +10,7 @@ from training.batches import PictureBatches, draw_evenly
 from training.fit import Job
 
 _FEW = 32  # pictures
+_GRID = 16  # pixels: what is halved five times need not come out even, but nearly
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,23 @@ class Ladder:
     calibrated: int = PICTURES
     compared: bool = True
     bent: Lessons | None = None
+    of_size: int | None = None
 
     @property
     def few(self) -> bool:
         """Tell whether so little is learned that graphs, conversions and resuming don't pay."""
         return self.pictures <= _FEW
+
+    def fit(self, size: int) -> Ladder:
+        """Return the ladder for a network of pictures of another size: rungs in proportion."""
+        if self.of_size in (None, size):
+            return self
+        scale = size / self.of_size
+        return replace(
+            self,
+            of_size=size,
+            rungs=tuple(replace(rung, size=_grid(scale * rung.size)) for rung in self.rungs),
+        )
 
     def shorten(self, job: Job) -> Job:
         """Return the job with no more validation pictures than are checked, of all labels alike."""
@@ -95,6 +108,10 @@ class Ladder:
         return self.bent if swish and self.bent is not None else self.lessons
 
 
+def _grid(size: float) -> int:
+    return max(2 * _GRID, round(size / _GRID) * _GRID)
+
+
 FULL = Ladder(
     folder="slim",
     rungs=(
@@ -115,6 +132,7 @@ FULL = Ladder(
     ),
     pictures=1600,
     judged=24,
+    of_size=224,
 )
 # To try the command: everything is done once, little of it, and nothing that only informs.
 QUICK = Ladder(

@@ -12,7 +12,7 @@ import numpy as np
 
 from export.calibration import job_frames
 from export.convert import load_network
-from export.errors import SlimError
+from export.errors import BudgetError, SlimError
 from export.int8_models import Int8Models
 from export.slim.answers import TaughtBatches, Teacher
 from export.slim.bend import bend, straighten
@@ -22,6 +22,7 @@ from export.slim.climb import (
     ClimbState,
     StepFigures,
     Task,
+    digest_of,
     list_tasks,
 )
 from export.slim.distil import Lesson, teach
@@ -31,6 +32,7 @@ from export.slim.importance import taylor_importance
 from export.slim.ladder import Ladder, Lessons, Rung
 from export.slim.latency_table import measure_in_turn, timing_model
 from export.slim.layer_costs import Costs, rebase
+from export.slim.memory import told_how_to_save_memory
 from export.slim.plain import has_swish, simplify
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.slim.timing import costs_of, unpruned_ms
@@ -39,6 +41,7 @@ from training.backend import start_backend
 from training.batches import Batch, PictureBatches
 from training.comparison.cost import count_macs
 from training.fit import Job
+from training.networks.catalogue import find_network, network_names
 from training.pipeline import read_job
 from training.run_folder import RunFolder
 
@@ -91,23 +94,28 @@ def make_slim(
     steps: Steps,
     now_ns: Now,
     int8_models: Int8Models | None = None,
+    until: str | None = None,
 ) -> Front:
     """Prune and teach the network of a finished run, rung by rung; return the front.
 
-    All is kept in the ladder's folder in that of the run: a killed climb goes on where it was, but
-    one that learns few pictures is begun anew; a finished one is only read. `int8_models` keeps
-    those judged. Raises ExportError, TrainingError.
+    It stops at the rung `until`, and above one that cannot be reached. All is kept in the ladder's
+    folder in that of the run: a killed climb goes on where it was, but one that learns few pictures
+    is begun anew; a finished one is only read. `int8_models` keeps those judged. Raises
+    ExportError, TrainingError.
     """
     start_backend()
     source, folder = RunFolder(run), ClimbFolder(run / ladder.folder)
     state = folder.read_state()
-    folder.refuse_other(state, ladder)
-    if state.tasks >= len(list_tasks(ladder, swish=state.swish)) and folder.front.exists():
+    folder.refuse_other(state, ladder, digest := digest_of(source.model_path))
+    wanted = list_tasks(ladder, swish=state.swish, until=until)
+    if state.tasks >= len(wanted) and folder.front.exists():
         return read_front(folder.front)
     if ladder.few:
         state = ClimbState()
     job = ladder.shorten(read_job(data, source))
     folder.path.mkdir(exist_ok=True)
+    if (name := source.read_card().network) in network_names():
+        find_network(name)  # makes its own layers known to Keras
     full = load_network(source.model_path, folder.log)
     swish = has_swish(full)
     if state.tasks > 0 and state.swish != swish:
@@ -116,8 +124,8 @@ def make_slim(
             "folder to prune anew"
         )
     rungs = tuple(rung.name for rung in ladder.rungs)
-    state = state.model_copy(update={"rungs": rungs, "swish": swish})
-    tasks, lessons = list_tasks(ladder, swish=swish), ladder.lessons_of(swish=swish)
+    state = state.model_copy(update={"rungs": rungs, "swish": swish, "source": digest})
+    lessons = ladder.lessons_of(swish=swish)
     # What gates say changes with the swish gone: without relearning they stay as they are.
     frames = job_frames(job, _GATED_ON) if swish and lessons.relearn is not None else []
     whole, lost = simplify(full, frames) if swish else (full, "")
@@ -131,9 +139,22 @@ def make_slim(
     )  # fmt: skip
     begun = state.tasks > 0 or state.epochs > 0
     network = load_network(folder.work, folder.log) if begun else full
-    for task in tasks[state.tasks :]:
-        network, state = _do(climb, task, network, state)
+    with told_how_to_save_memory(ladder.batch):
+        _go_down(climb, network, state, until)
     return read_front(folder.front)
+
+
+def _go_down(climb: _Climb, network: Any, state: ClimbState, until: str | None) -> None:
+    """Do what is left to do, as far down as channels can go."""
+    tasks = list_tasks(climb.ladder, swish=climb.swish, until=until)
+    try:
+        for task in tasks[state.tasks :]:
+            network, state = _do(climb, task, network, state)
+    except BudgetError as error:
+        task = tasks[state.tasks]
+        if task.rung == 0:
+            raise
+        climb.steps.step(f"The ladder ends above {climb.rung(task).name}: {error}")
 
 
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:

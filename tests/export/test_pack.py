@@ -12,8 +12,10 @@ import pytest
 from bundle.archive import open_archive, write_archive
 from bundle.golden import EXPECTED, check_golden
 from export.errors import ExportError
-from export.pack import ExportOptions, build_bundle
+from export.options import ExportOptions
+from export.pack import build_bundle
 from export.runtime import FlatbufferModel
+from export.slim.ladder import QUICK
 from training.run_folder import RunFolder
 
 pytestmark = [
@@ -113,7 +115,16 @@ def test_a_model_that_loses_pictures_is_refused_unless_forced(exported, monkeypa
         ({"name": "Not A Slug"}, "name"),
         ({"release": 0}, "release"),
         ({"recipe": "int4"}, "int4"),
-        ({"rung": "192-at-4"}, "no rung 192-at-4; there are 224-at-60"),
+        ({"rung": "192-at-4", "recipe": "pruned-int8"}, "no rung 192-at-4; there are 32-at-60"),
+        ({"rung": "192-at-40"}, "no ladder .* add --recipe pruned-int8 for --rung"),
+        ({"max_latency_ms": 3.0, "min_accuracy": 0.9}, "for --max-latency, --min-accuracy"),
+        ({"ladder": QUICK, "batch": 8}, "for --batch, --quick"),
+        ({"recipe": "pruned-int8", "name": "Not A Slug"}, "name"),
+        ({"recipe": "pruned-int8", "golden": Path("no-such-folder")}, "golden"),
+        ({"recipe": "pruned-int8", "max_latency_ms": 0.0}, "milliseconds above 0, not 0"),
+        ({"recipe": "pruned-int8", "max_latency_ms": float("nan")}, "above 0, not nan"),
+        ({"recipe": "pruned-int8", "min_accuracy": 0.0099}, "in percent: 0.99 .* write 99"),
+        ({"max_escape_rate": 2.0}, "share above 0 and up to 1, not 2"),
         ({"out": Path("bundle.zip")}, ".lwb"),
         ({"out": Path("nowhere/at/all.lwb")}, "nowhere"),
         ({"golden": Path("no-such-folder")}, "golden"),
@@ -129,14 +140,17 @@ def test_wrong_options_are_refused_before_any_work(exported, change, words):
     assert steps.steps == []
 
 
-def test_an_unfinished_run_is_refused(exported, workshop, tmp_path):
-    """A run without thresholds cannot judge."""
+@pytest.mark.parametrize("recipe", ["int8", "pruned-int8"])
+def test_an_unfinished_run_is_refused(exported, workshop, tmp_path, recipe):
+    """A run without thresholds cannot judge, and is nothing to climb down from."""
     options, _, _ = exported
     whole, half = RunFolder(workshop.run), RunFolder(tmp_path / "half")
     card = whole.read_card().model_copy(update={"thresholds": None})
     half.begin(whole.read_options(), card, whole.read_pictures())
+    steps = Silent()
     with pytest.raises(ExportError, match="not finished"):
-        build_bundle(replace(options, run=half.path), Silent())
+        build_bundle(replace(options, run=half.path, recipe=recipe), steps)
+    assert steps.steps == []
 
 
 def _answer_wrongly(monkeypatch):

@@ -29,7 +29,8 @@ pytestmark = [
 def test_a_quick_climb_does_everything_once(tmp_path: Path, monkeypatch):
     """Channels go, the test side is left alone, and the int8 model that was judged is packed."""
     from export import int8_models
-    from export.pack import ExportOptions, build_bundle
+    from export.options import ExportOptions
+    from export.pack import build_bundle
 
     made = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,61 @@ def test_the_smaller_rung_is_the_faster_one(climbed):
     assert small.p50_ms < large.p50_ms
 
 
+def test_a_climb_from_another_network_is_refused(climbed):
+    """The run was trained anew: its slim networks are those of the one before."""
+    from export.slim.recipe import make_slim
+
+    run, data, _, _ = climbed
+    folder = ClimbFolder(run / "slim")
+    state = folder.read_state()
+    folder.keep(state.model_copy(update={"source": "0" * 64}))
+    with pytest.raises(SlimError, match="from another network than the run has now: remove"):
+        make_slim(run, data, LADDER, Steps(), time.perf_counter_ns)
+    folder.keep(state)
+
+
+def test_the_ladder_ends_above_a_rung_that_no_cut_reaches(climbed, tmp_path: Path):
+    """What was reached stays, and the reason is said; a first rung out of reach is an error."""
+    from export.slim.recipe import make_slim
+
+    run, data, front, _ = climbed
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    folder = ClimbFolder(copy / "slim")
+    far = replace(LADDER, rungs=(*LADDER.rungs, Rung(32, 0.01)))
+    names = tuple(rung.name for rung in far.rungs)
+    folder.keep(folder.read_state().model_copy(update={"rungs": names}))
+    steps = Steps()
+    assert make_slim(copy, data, far, steps, time.perf_counter_ns).points == front.points
+    assert steps.texts[-1].startswith("The ladder ends above 32-at-1: no cut in this step reaches")
+    shutil.rmtree(copy / "slim")
+    with pytest.raises(BudgetError, match="no cut in this step reaches"):
+        make_slim(copy, data, replace(far, rungs=(Rung(32, 0.01),)), Steps(), time.perf_counter_ns)
+
+
+def test_a_lesson_without_memory_says_how_to_go_on(climbed, monkeypatch, tmp_path: Path):
+    """Half as many pictures at a time, and nothing is lost."""
+    from tensorflow.errors import ResourceExhaustedError
+
+    from export.slim import recipe
+
+    run, data, _, _ = climbed
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("slim"))
+
+    def fail(*args, **kwargs):
+        raise ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe, "teach", fail)
+        with pytest.raises(SlimError, match=r"not enough memory .* add --batch 8 to learn fewer"):
+            recipe.make_slim(copy, data, LADDER, Steps(), time.perf_counter_ns)
+    assert ClimbFolder(copy / "slim").read_state().tasks == 1
+    fewer = replace(LADDER, batch=8)
+    front = recipe.make_slim(copy, data, fewer, Steps(), time.perf_counter_ns, until="64-at-75")
+    assert [point.name for point in front.points] == ["64-at-75"]
+
+
 def test_what_cannot_be_reached_names_the_nearest(climbed):
     """A budget below every point is refused with the fastest one there is."""
     front = climbed[2]
@@ -115,7 +171,8 @@ def test_what_cannot_be_reached_names_the_nearest(climbed):
 
 def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: Path):
     """Full float, full int8, slim float, slim int8, timed on one, two and four threads."""
-    from export.pack import ExportOptions, build_bundle
+    from export.options import ExportOptions
+    from export.pack import build_bundle
 
     run, data, _, _ = climbed
     folder = RunFolder(run)
