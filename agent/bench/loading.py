@@ -51,18 +51,23 @@ Probe = Callable[[Path, str, int], Loading]
 def probe_in_child(path: Path, driver: str, threads: int) -> Loading:
     """Load a bundle in a process of its own. Raises ModelError."""
     command = [sys.executable, "-m", "agent.bench.loading", str(path), driver, str(threads)]
+    failed = f"{path}: the process that measures its loading failed"
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=DEADLINE_S,
             env=child_environment(),
             check=False,
         )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ModelError(f"{failed}: {error}") from error
+    try:
         return Loading(**json.loads(done.stdout))
-    except (OSError, subprocess.TimeoutExpired, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: the process that measures its loading failed") from error
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{failed} ({_reason(done)})") from error
 
 
 def load_repeatedly(
@@ -100,6 +105,12 @@ def drop_from_cache(path: Path) -> None:
     """Ask the system to forget a file's pages, so that it is read from the disk again."""
     with suppress(OSError), path.open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the exit code, which tells of a signal, and the last line of what was said."""
+    said = done.stderr.strip().splitlines()
+    return ": ".join([f"exit code {done.returncode}", *said[-1:]])
 
 
 def _load_once(

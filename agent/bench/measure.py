@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,7 +132,8 @@ def run_in_turn(
 def measured(subjects: Sequence[Subject], plan: Plan) -> list[Measurement]:
     """Return the figures of all subjects, each against the first bundle at its thread count."""
     names = bundle_names([(one.archive.title, one.path) for one in subjects])
-    first = {one.threads: one for one in subjects if one.path == subjects[0].path}
+    # Not told by its path: a bundle set against itself, which shows the noise, has that twice.
+    first = {one.threads: one for one in reversed(subjects)}
     return [
         Measurement(
             bundle=name,
@@ -150,11 +152,19 @@ def measured(subjects: Sequence[Subject], plan: Plan) -> list[Measurement]:
 
 
 def bundle_names(titles: Sequence[tuple[str, Path]]) -> list[str]:
-    """Return what to call the bundles: name and version; the file's name where these repeat."""
-    paths: dict[str, set[Path]] = {}
-    for title, path in titles:
-        paths.setdefault(title, set()).add(path)
-    return [title if len(paths[title]) == 1 else path.name for title, path in titles]
+    """Return what to call the bundles: name and version, or else file, or else path.
+
+    The file's name where name and version repeat, its path where the file's name does so, too.
+    """
+    titled = Counter(title for title, _ in set(titles))
+    filed = Counter(path.name for path in {path for _, path in titles})
+
+    def call(title: str, path: Path) -> str:
+        if titled[title] == 1:
+            return title
+        return path.name if filed[path.name] == 1 else str(path)
+
+    return [call(title, path) for title, path in titles]
 
 
 def _order(subjects: Sequence[Subject], turn: int) -> list[Subject]:

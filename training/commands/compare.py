@@ -48,7 +48,7 @@ def compare(
     from training.comparison.read import read_runs
     from training.comparison.text import comparison_json, table_lines
 
-    _check_out(out, pareto)
+    _check_out(out, pareto, as_json=as_json)
     read_runs(runs)  # a wrong folder is said before a model loads
     fronts = read_fronts(pareto or ())
     start_backend()
@@ -61,7 +61,7 @@ def compare(
     for warning in comparison.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
-        print(json.dumps(comparison_json(comparison), indent=1, allow_nan=False))
+        print(json.dumps(comparison_json(comparison, fronts), indent=1, allow_nan=False))
         return
     print("\n".join(table_lines(table_1(comparison))))
     print("\n".join(claim.text for claim in find_claims(comparison)))
@@ -69,14 +69,16 @@ def compare(
         print(f"the page is {page}")
 
 
-def _check_out(out: Path | None, pareto: list[Path] | None) -> None:
-    """Refuse to begin what would fail when the page is written."""
+def _check_out(out: Path | None, pareto: list[Path] | None, *, as_json: bool) -> None:
+    """Refuse to begin what would fail when the page is written, or say nothing of slim models."""
     from importlib.util import find_spec
 
     from training.errors import OptionError
 
-    if pareto and out is None:
-        raise OptionError("--pareto needs --out: plot and table of the slim models go to its page")
+    if pareto and out is None and not as_json:
+        raise OptionError(
+            "--pareto needs --out or --json: slim models stand on the page and in the JSON object"
+        )
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if out is not None and missing:
         raise OptionError(f"--out needs {' and '.join(missing)}: pip install 'linewarden[train]'")

@@ -44,7 +44,7 @@ def write_comparison(comparison: Comparison, out: Path, fronts: Sequence[SlimFro
     """
     plots = draw_plots(comparison)
     pareto = draw_pareto(fronts) if fronts else None
-    numbers = json.dumps(comparison_json(comparison), indent=1, allow_nan=False) + "\n"
+    numbers = json.dumps(comparison_json(comparison, fronts), indent=1, allow_nan=False) + "\n"
     texts = {
         MARKDOWN: comparison_markdown(comparison),
         NUMBERS: numbers,

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.comparison.cells import Table, ordered_entries
 from training.comparison.claims import find_claims
+from training.comparison.fronts import SlimFront
 from training.comparison.paper import LEAK, MODELS, TITLE, PaperModel
 from training.comparison.records import Comparison, Entry, Estimate
 from training.comparison.tables import all_tables
@@ -43,7 +44,7 @@ def figures_csv(comparison: Comparison) -> str:
     return _csv([head, *_paper_lines(comparison), *_our_lines(comparison)])
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: Comparison, fronts: Sequence[SlimFront] = ()) -> dict[str, Any]:
     """Return the whole comparison for programs; it holds no path of this machine."""
     return {
         "schema_version": 1,
@@ -56,6 +57,7 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
             if model.network in comparison.networks
         ],
         "entries": [_entry_json(entry) for entry in ordered_entries(comparison)],
+        "fronts": [front.model_dump(mode="json") for front in fronts],
     }
 
 

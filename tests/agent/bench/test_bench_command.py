@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import typer
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from agent.bench.command import Means, bench, measure, parse_threads
@@ -18,6 +21,7 @@ from agent.bench.report import json_text
 from agent.bench.text import plain_text, table
 from agent.clock import ManualClock
 from agent.errors import ConfigError, ModelError
+from bundle.manifest import InputSpec
 
 LOADING = Loading(1.0, 2.0, 3.0, 3.0, 5_000_000, None)
 
@@ -188,6 +192,15 @@ def test_an_unknown_driver_is_refused_with_those_there_are(bundle):
     result = run("--bundle", bundle, "--driver", "abacus")
     assert isinstance(result.exception, ConfigError)
     assert "litert" in str(result.exception)
+
+
+def test_the_page_measures_no_bundle_that_cannot_be_made():
+    """A float model is none: its input would not be uint8."""
+    page = (Path(__file__).parents[3] / "docs" / "bench.md").read_text("utf-8")
+    (example,) = re.findall(r"^    linewarden bench .*", page, re.MULTILINE)
+    assert re.findall(r"(\w+)\.lwb", example) == ["slim", "full"]
+    with pytest.raises(ValidationError, match="uint8"):
+        InputSpec(height=32, width=32, frame_height=40, frame_width=40, dtype="float32")
 
 
 def test_thread_counts_are_read_once_each():

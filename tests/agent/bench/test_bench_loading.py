@@ -60,7 +60,30 @@ def test_a_real_bundle_is_loaded_in_a_process_of_its_own(bundle):
     assert found.peak_bytes >= found.grows_bytes > 0
 
 
-def test_a_process_that_fails_is_told(tmp_path):
-    """The bundle is named."""
-    with pytest.raises(ModelError, match=r"gone\.lwb"):
-        probe_in_child(tmp_path / "gone.lwb", "litert", 1)
+def test_a_process_that_fails_is_told_with_its_reason(tmp_path):
+    """The bundle is named, and so is what the process said of it, in one line."""
+    path = tmp_path / "gone.lwb"
+    with pytest.raises(ModelError) as told:
+        probe_in_child(path, "litert", 1)
+    assert str(told.value) == (
+        f"{path}: the process that measures its loading failed "
+        f"(exit code 1: cannot read the bundle {path}: No such file or directory)"
+    )
+
+
+def test_of_a_traceback_the_last_line_is_told(bundle):
+    """Of a fault that nobody foresaw that line alone says what it is."""
+    with pytest.raises(ModelError, match=r"failed \(exit code 1: KeyError: 'abacus'\)$"):
+        probe_in_child(bundle, "abacus", 1)
+
+
+def test_a_process_that_is_killed_says_nothing_and_its_signal_is_told(
+    bundle, tmp_path, monkeypatch
+):
+    """As when memory runs out."""
+    killed = tmp_path / "python"
+    killed.write_text("#!/bin/sh\nkill -9 $$\n")
+    killed.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(killed))
+    with pytest.raises(ModelError, match=r"failed \(exit code -9\)$"):
+        probe_in_child(bundle, "litert", 1)

@@ -61,6 +61,16 @@ def test_every_bundle_is_set_against_the_first_at_its_thread_count(write_bundle,
     assert found[3].times_first.prepare is None  # no time by this clock: no ratio, and no NaN
 
 
+def test_a_bundle_set_against_itself_is_set_against_its_first_turn(bundle, scripted):
+    """One path given twice shows the noise: the first is the measure, here of a slower second."""
+    clock = ManualClock()
+    opener, _ = scripted(clock, [4.0, 4.0, 8.0, 12.0])
+    found = measure(Plan((bundle, bundle), (1, 2), runs=30), opener, clock)
+    assert [one.times_first and one.times_first.invoke.ratio for one in found] == [
+        None, None, 2.0, 3.0,
+    ]  # fmt: skip
+
+
 def test_all_are_measured_in_turn_and_each_goes_first(write_bundle):
     """Neither has the quiet machine for itself; what is done between the turns is not timed."""
     order, between = [], []
@@ -133,3 +143,16 @@ def test_bundles_of_one_name_are_called_by_their_files(tmp_path):
         "y-1",
         "y-1",
     ]
+
+
+def test_files_of_one_name_are_called_by_their_paths(tmp_path):
+    """The same file name in two folders tells nothing apart, whatever bundles they hold."""
+    one, two, other, apart = (
+        tmp_path / name for name in ("old/m.lwb", "new/m.lwb", "m.lwb", "n.lwb")
+    )
+    assert bundle_names([("x-1", one), ("x-1", two), ("x-1", apart)]) == [
+        str(one), str(two), "n.lwb",
+    ]  # fmt: skip
+    assert bundle_names([("x-1", one), ("x-1", apart), ("y-1", other)]) == [
+        str(one), "n.lwb", "y-1",
+    ]  # fmt: skip

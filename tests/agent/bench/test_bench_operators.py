@@ -1,5 +1,6 @@
 """Time per operator, and what runs outside of the delegate."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from agent.clock import ManualClock, SystemClock
 from agent.errors import ModelError
 from bundle.archive import open_archive
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.lwb"))
+ROOT = Path(__file__).parents[3]
+EXAMPLES = sorted((ROOT / "examples").glob("*.lwb"))
 
 # uint8 -> CAST, two CONV_2D of which one goes through CUMSUM, ADD, MEAN, FULLY_CONNECTED; float32.
 # Neither CAST from uint8 nor CUMSUM are known to XNNPACK.
@@ -58,6 +60,16 @@ def test_an_example_is_delegated_but_for_its_first_node(path):
     assert convolutions
     assert all(one.kernel is not None for one in convolutions)
     assert sum(one.share for one in convolutions) > 0.8
+
+
+def test_the_page_counts_the_operators_of_the_examples_as_they_are():
+    """A bundle that is made anew may have others."""
+    section = (ROOT / "docs" / "bench.md").read_text("utf-8").split("## Operators")[1]
+    graphs = [read_graph(open_archive(path).model) for path in EXAMPLES]
+    counted = {
+        f"{sum(one.in_delegate for one in graph.nodes)} of {len(graph.nodes)}" for graph in graphs
+    }
+    assert set(re.findall(r"\d+ of \d+", section.split("\n## ")[0])) == counted
 
 
 def test_nodes_between_partitions_are_found():

@@ -18,6 +18,7 @@ from training.commands.compare import compare
 from training.comparison.compare import compare_runs
 from training.comparison.fronts import front_table, fronts_csv, read_fronts
 from training.comparison.page import write_comparison
+from training.comparison.text import comparison_json
 from training.errors import OptionError, RunError
 from training.pictures import decode_picture
 
@@ -88,6 +89,18 @@ def test_without_fronts_the_page_says_nothing_of_them(comparison, tmp_path):
     assert list((tmp_path / "out").glob("pareto.*")) == []
 
 
+def test_the_json_beside_the_page_has_the_fronts(comparison, tmp_path):
+    """Each with its machine, its models and which of them are the best; none without fronts."""
+    fronts = read_fronts([write_front(tmp_path / "front.json")])
+    write_comparison(comparison, tmp_path / "out", fronts)
+    (front,) = json.loads((tmp_path / "out" / "compare.json").read_text())["fronts"]
+    assert (front["machine"], front["threads"]) == ({"cpu": "a processor"}, 1)
+    assert front["best"] == ["64-at-30", "64-at-70"]
+    assert [point["accuracy"] for point in front["points"]] == [0.95, 0.9, 0.99]
+    assert front["points"][1]["accuracy_interval"] is None
+    assert comparison_json(comparison)["fronts"] == []
+
+
 def test_the_table_marks_the_best_and_the_csv_has_numbers(tmp_path):
     """Fastest first, over all fronts; an interval that is not known is left out."""
     fast = write_front(tmp_path / "b.json", points=[made_point("x", 0.5, 0.5)], best=["x"])
@@ -133,12 +146,13 @@ def test_times_of_two_machines_do_not_stand_in_one_plot(tmp_path):
 
 
 def run_compare(*arguments):
-    """Run the command and raise what it raised."""
+    """Run the command; return what it printed or raise what it raised."""
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command("compare")(compare)
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exception is not None, result.output
-    raise result.exception
+    if result.exception is not None:
+        raise result.exception
+    return result
 
 
 def test_a_broken_front_is_one_line_before_anything_loads(tmp_path):
@@ -154,7 +168,18 @@ def test_a_broken_front_is_one_line_before_anything_loads(tmp_path):
     assert not out.exists()
 
 
-def test_slim_models_need_a_page(tmp_path):
-    """Without --out there is nothing to show them on."""
-    with pytest.raises(OptionError, match="--pareto needs --out"):
+def test_slim_models_need_a_page_or_json(tmp_path):
+    """The terminal's table has no place for them."""
+    with pytest.raises(OptionError, match="--pareto needs --out or --json"):
         run_compare(tmp_path, "--pareto", tmp_path / "front.json")
+
+
+@pytest.mark.train
+def test_a_program_gets_the_slim_models_without_a_page(tmp_path):
+    """They are in the object that `--json` prints."""
+    pytest.importorskip("keras", reason="needs Keras: pip install 'linewarden[train]'")
+    run = write_run(tmp_path / "run", test=figures(9, 1, 1, 9))
+    front = write_front(tmp_path / "front.json")
+    said = run_compare(run, "--pareto", front, "--no-latency", "--json")
+    (shown,) = json.loads(said.stdout)["fronts"]
+    assert [point["name"] for point in shown["points"]] == ["64-at-30", "<b>beaten", "64-at-70"]
