@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from slim_networks import SPEC, build_narrow, draw_pictures, shake_weights
@@ -83,6 +84,81 @@ def test_the_pupil_comes_nearer_to_the_teacher_and_keeps_its_layers(asked, from_
     assert losses[-1] < losses[0] / 2
     assert np.abs(_margins(pupil, pictures) - margins).mean() < before
     assert [one.shape for one in pupil.weights] == weights
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    """Return sixteen pictures on disk, half of them of each label."""
+    from training.dataset import read_index
+
+    root = tmp_path_factory.mktemp("taught")
+    for number, pixels in enumerate(draw_pictures(build_pupil(), 6, count=16)):
+        folder = root / ("bad" if number % 2 else "ok")
+        folder.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f"{number:02d}.png"), pixels.astype(np.uint8))
+    return read_index(root)
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param({"epochs": 1}, id="a few steps, without a graph"),
+        pytest.param({"epochs": 3}, id="more of them"),
+        pytest.param(
+            {"epochs": 1, "from_feature": 1.0},
+            id="the feature as well",
+            marks=pytest.mark.xfail(
+                strict=True,
+                raises=AssertionError,
+                reason="what guesses the feature begins with weights of no seed",
+            ),
+        ),
+    ],
+)
+def test_the_same_seed_teaches_the_same(asked, index, lesson):
+    """Whatever was drawn before: a network that was taught can be had again, to the bit."""
+    fresh = [one.numpy() for one in _dropping_pupil().trainable_weights]
+    ours, again = (_taught(asked, index, lesson, seed=7, before=before) for before in (1, 2))
+    for one, other, first in zip(ours, again, fresh, strict=True):
+        assert np.abs(one - first).max() > 1e-4  # it did learn
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_teaches_otherwise_on_the_same_pictures(asked, index):
+    """It decides what is dropped."""
+    ours, others = (_taught(asked, index, {"epochs": 1}, seed=seed, before=1) for seed in (7, 8))
+    for one, other in zip(ours, others, strict=True):
+        assert np.abs(one - other).max() > 1e-4
+
+
+def _dropping_pupil():
+    """Build the pupil with a dropout before its last layer."""
+    pupil = build_pupil()
+    flow = keras.layers.Dropout(0.5)(pupil.layers[-2].output)
+    return keras.Model(pupil.input, keras.layers.Dense(2)(flow))
+
+
+def _taught(asked, index, lesson, *, seed, before):
+    """Return what a fresh pupil has learned after Keras was seeded with `before`."""
+    from export.slim.answers import TaughtBatches
+    from export.slim.distil import Lesson, teach
+    from training.batches import PictureBatches
+    from training.config import Augmentation
+
+    _, teacher, _ = asked
+    pupil = _dropping_pupil()
+    ours, shown = (
+        PictureBatches(
+            index.root, index.pictures, SPEC, index.labels, batch=4, seed=5,
+            augmentation=Augmentation(), workers=2, defective=("bad",),
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    keras.utils.set_random_seed(before)
+    lesson = Lesson("one", learning_rate=1e-2, **lesson)
+    taught = TaughtBatches(ours, shown, teacher, workers=2)
+    teach(pupil, taught, lesson, seed=seed, smoothing=0.1, first_epoch=2)
+    return [one.numpy() for one in pupil.trainable_weights]
 
 
 def _margins(network, pictures):
