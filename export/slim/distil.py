@@ -50,11 +50,15 @@ class Tutor(keras.Model):  # type: ignore[misc]
     (Romero et al., ICLR 2015), which the exported network is without.
     """
 
-    def __init__(self, pupil: Any, lesson: Lesson, smoothing: float, feature_size: int) -> None:
+    def __init__(
+        self, pupil: Any, lesson: Lesson, smoothing: float, feature_size: int, seed: int
+    ) -> None:
         super().__init__()
         outputs = [pupil.output]
         if lesson.from_feature > 0.0:
-            outputs.append(keras.layers.Dense(feature_size)(pupil.layers[-1].input))
+            first = keras.initializers.GlorotUniform(seed=seed)
+            guess = keras.layers.Dense(feature_size, kernel_initializer=first)
+            outputs.append(guess(pupil.layers[-1].input))
         self.taught = keras.Model(pupil.input, outputs)
         self._lesson, self._smoothing = lesson, smoothing
         self.built = True  # the weights are all there: Keras would trace the network to see it
@@ -111,10 +115,11 @@ def teach(
     """Train the pupil in place; `kept` hears of each epoch that is done, `advance` of each step.
 
     `first_epoch` numbers the epochs of the whole recipe, so that no two see the same variations;
-    `done` epochs of the lesson were taught before the recipe was cut off.
+    `done` epochs of the lesson were taught before the recipe was cut off: the pupil goes on, the
+    layer that guesses the feature begins anew.
     """
     _open_layers(pupil, norms=lesson.norms)
-    tutor = Tutor(pupil, lesson, smoothing, batches.feature_size)
+    tutor = Tutor(pupil, lesson, smoothing, batches.feature_size, seed + first_epoch)
     steps = len(batches)
     optimizer = make_optimizer(lesson.learning_rate, 0.0, steps)
     eager = lesson.epochs * steps <= _FEW_STEPS
