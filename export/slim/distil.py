@@ -15,7 +15,6 @@ import keras
 import numpy as np
 
 from export.slim.answers import TaughtBatches
-from export.slim.bend import set_sharpness
 from training.errors import DivergedError
 from training.fit import cosine_rate
 from training.phase_model import make_optimizer, seed_layers
@@ -127,32 +126,26 @@ def teach(
     for epoch in range(done, lesson.epochs):
         batches.start_epoch(first_epoch + epoch)
         seed_layers(pupil, seed, first_epoch + epoch)
-        pace = _Pace(pupil, lesson, epoch * steps, lesson.epochs * steps, advance)
+        pace = _Pace(lesson, epoch * steps, lesson.epochs * steps, advance)
         tutor.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[pace])
         if kept is not None:
             kept(epoch + 1)
 
 
 class _Pace(keras.callbacks.Callback):  # type: ignore[misc]
-    """Sets the learning rate of each step: a short warm-up, then half a cosine down to zero.
-
-    What of the pupil is bent is bent further with each step.
-    """
+    """Sets the learning rate of each step: a short warm-up, then half a cosine down to zero."""
 
     def __init__(
-        self, pupil: Any, lesson: Lesson, first: int, steps: int, advance: Callable[[], None] | None
+        self, lesson: Lesson, first: int, steps: int, advance: Callable[[], None] | None
     ) -> None:
         super().__init__()
-        self._pupil, self._peak = pupil, lesson.learning_rate
-        self._first, self._steps = first, steps
+        self._peak, self._first, self._steps = lesson.learning_rate, first, steps
         self._advance = advance
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Set the rate, and how far swish is bent."""
-        step = self._first + batch
-        rate = cosine_rate(self._peak, step, self._steps)
+        """Set the rate."""
+        rate = cosine_rate(self._peak, self._first + batch, self._steps)
         self.model.optimizer.learning_rate = np.float32(rate)
-        set_sharpness(self._pupil, step / self._steps)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Count the step; stop where the loss is no number."""

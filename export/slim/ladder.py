@@ -36,8 +36,8 @@ class Rung:
 class Lessons:
     """What is taught: `recover` after each cut, `distil` at the end of each rung; None: nothing.
 
-    `relearn` is for a network whose swish goes, while it is bent into ReLU; without it the network
-    gets ReLU at once and is as good as its next lesson makes it.
+    `relearn` is for a network that got ReLU for its swish, and whose norms follow that; without it
+    they do not, and the network is as good as its next lesson makes it.
     """
 
     distil: Lesson
@@ -49,8 +49,8 @@ class Lessons:
 class Ladder:
     """All rungs, widest first, and the lessons; each rung goes on from the one before.
 
-    A network that had swish has lessons of its own, `bent`, where there are any. The climb is kept
-    in the folder `folder` of the run. `pictures` is how many an epoch has, `judged` how many
+    A network that had swish has lessons of its own, `calmed`, where there are any. The climb is
+    kept in the folder `folder` of the run. `pictures` is how many an epoch has, `judged` how many
     batches rate the channels. `timed` says whether groups of channels and the steps are measured;
     False: what they take follows from their work alone. With `checked` no more validation pictures
     are used, and rungs are neither balanced nor tested. `calibrated` pictures set the ranges of
@@ -67,7 +67,7 @@ class Ladder:
     checked: int | None = None
     calibrated: int = PICTURES
     compared: bool = True
-    bent: Lessons | None = None
+    calmed: Lessons | None = None
     of_size: int | None = None
 
     @property
@@ -105,7 +105,7 @@ class Ladder:
 
     def lessons_of(self, *, swish: bool) -> Lessons:
         """Return the lessons of a network that has swish to lose, or of one that has none."""
-        return self.bent if swish and self.bent is not None else self.lessons
+        return self.calmed if swish and self.calmed is not None else self.lessons
 
 
 def _grid(size: float) -> int:
@@ -126,9 +126,9 @@ FULL = Ladder(
         recover=Lesson("recover", epochs=1, learning_rate=1e-3, norms=True),
         distil=Lesson("distil", epochs=4, learning_rate=4e-4),
     ),
-    bent=Lessons(
-        relearn=Lesson("bend swish into ReLU", epochs=8, learning_rate=4e-4, from_feature=0.5),
-        distil=Lesson("distil", epochs=6, learning_rate=4e-4, from_feature=0.5),
+    calmed=Lessons(
+        relearn=Lesson("relearn without swish", epochs=3, learning_rate=3e-4, norms=True),
+        distil=Lesson("distil", epochs=4, learning_rate=3e-4, norms=True),
     ),
     pictures=1600,
     judged=24,

@@ -23,26 +23,20 @@ _SWISH = frozenset({"silu", "swish"})
 
 def has_swish(model: Any) -> bool:
     """Tell whether feature maps of the network pass a swish. Raises SlimError."""
-    return bool(swish_names(model))
+    return any(_is_swish(entry) for entry in read_config(model)["layers"])
 
 
-def swish_names(model: Any) -> list[str]:
-    """Return the names of the layers that are a swish of feature maps. Raises SlimError."""
-    return [entry["name"] for entry in read_config(model)["layers"] if _is_swish(entry)]
-
-
-def simplify(model: Any, frames: Sequence[Pixels]) -> tuple[Any, str]:
-    """Return the network without swish, nor gates that say the same of every frame, and in words.
+def calm(model: Any, frames: Sequence[Pixels]) -> tuple[Any, str]:
+    """Return the network without gates that say the same of every frame, and in words.
 
     The frames are prepared pictures of the network's size; without any all gates stay. The words
-    say what it lost, as in "without swish and 12 of 16 gates". Raises SlimError.
+    say what it loses on its way, as in "without swish and 12 of 16 gates". Raises SlimError.
     """
-    plain = without_swish(model)
     if not frames:
-        return plain, "without swish"
+        return model, "without swish"
     steady = steady_gates(model, frames)
     gates = f" and {len(steady)} of {len(find_gates(model))} gates" if steady else ""
-    return without_gates(plain, steady), f"without swish{gates}"
+    return without_gates(model, steady), f"without swish{gates}"
 
 
 def without_swish(model: Any) -> Any:
@@ -50,30 +44,18 @@ def without_swish(model: Any) -> Any:
 
     Raises SlimError.
     """
-    return with_activations(model, dict.fromkeys(swish_names(model), keras.layers.ReLU))
-
-
-def with_activations(model: Any, kinds: Mapping[str, type[Any]]) -> Any:
-    """Return the network with the same weights whose layers of these names are of another kind.
-
-    The kinds have no options; neither they nor what they replace have weights that matter. Raises
-    SlimError.
-    """
     config = read_config(model)
-    layers = [
-        _as_kind(entry, kinds[entry["name"]]) if entry["name"] in kinds else entry
-        for entry in config["layers"]
-    ]
-    changed = rebuild(model, {**config, "layers": layers})
-    copy_weights(model, changed, lambda layer: list(layer.get_weights()), but=kinds)
-    return changed
+    layers = [_plain(entry) if _is_swish(entry) else entry for entry in config["layers"]]
+    plain = rebuild(model, {**config, "layers": layers})
+    copy_weights(model, plain, lambda layer: list(layer.get_weights()))
+    return plain
 
 
 def _is_swish(entry: Mapping[str, Any]) -> bool:
     return entry["class_name"] == "Activation" and entry["config"]["activation"] in _SWISH
 
 
-def _as_kind(entry: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
     options = entry["config"]
-    layer = kind(name=options["name"], dtype=options["dtype"])
-    return {**entry, **keras.saving.serialize_keras_object(layer)}
+    relu = keras.layers.ReLU(name=options["name"], dtype=options["dtype"])
+    return {**entry, "class_name": "ReLU", "config": relu.get_config()}

@@ -15,7 +15,6 @@ from export.convert import load_network
 from export.errors import BudgetError, SlimError
 from export.int8_models import Int8Models
 from export.slim.answers import TaughtBatches, Teacher
-from export.slim.bend import bend, straighten
 from export.slim.budget import choose_keep
 from export.slim.climb import (
     ClimbFolder,
@@ -33,7 +32,8 @@ from export.slim.ladder import Ladder, Lessons, Rung
 from export.slim.latency_table import measure_in_turn, timing_model
 from export.slim.layer_costs import Costs, rebase
 from export.slim.memory import told_how_to_save_memory
-from export.slim.plain import has_swish, simplify
+from export.slim.norms import follow_data, rebase_norms
+from export.slim.plain import calm, has_swish, without_swish
 from export.slim.surgery import keep_channels, widths_of, with_input
 from export.slim.timing import costs_of, unpruned_ms
 from export.steps import Steps
@@ -62,7 +62,7 @@ class _Climb:
     teacher: Teacher
     swish: bool
     lost: str  # what the network lost before its first rung, in words
-    full: Any
+    calm: Any  # the full network without what it loses first, but with its swish
     whole: Any  # all channels, but as plain as the rungs are: what their time is set by
     whole_int8: bytes | None  # where the ladder is timed
     costs: Costs
@@ -128,13 +128,14 @@ def make_slim(
     lessons = ladder.lessons_of(swish=swish)
     # What gates say changes with the swish gone: without relearning they stay as they are.
     frames = job_frames(job, _GATED_ON) if swish and lessons.relearn is not None else []
-    whole, lost = simplify(full, frames) if swish else (full, "")
+    calmed, lost = calm(full, frames) if swish else (full, "")
+    whole = without_swish(calmed) if swish else full
     costs = costs_of(folder, whole, job, ladder, steps, now_ns)
     int8 = timing_model(whole, job.spec, folder.log) if ladder.timed else None
     unpruned = unpruned_ms(full, int8, costs, job, folder, now_ns)
     teacher = Teacher(full, job.spec, folder.log, job.options.workers, few=ladder.few)
     climb = _Climb(
-        source, folder, job, ladder, lessons, teacher, swish, lost, full, whole, int8, costs,
+        source, folder, job, ladder, lessons, teacher, swish, lost, calmed, whole, int8, costs,
         unpruned, steps, now_ns, int8_models or Int8Models(),
     )  # fmt: skip
     begun = state.tasks > 0 or state.epochs > 0
@@ -160,9 +161,7 @@ def _go_down(climb: _Climb, network: Any, state: ClimbState, until: str | None) 
 def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, ClimbState]:
     """Do one task and keep what it gave."""
     if task.kind == "plain":
-        network = _at_size(climb.whole, climb.rung(task))  # only the work of `whole` counts now
-        if climb.lessons.relearn is not None:
-            network = bend(network, climb.full)
+        network = _lose_swish(climb, climb.rung(task))
     elif task.kind == "cut":
         network, figures = _cut(climb, task, network, state)
         state = state.model_copy(update={"steps": (*state.steps, figures)})
@@ -170,16 +169,27 @@ def _do(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any
         _finish(climb, task, network, state)
     else:
         network, state = _teach(climb, task, network, state)
-        if task.kind == "relearn":
-            network = straighten(network)
         rung = climb.rung(task)
         name = climb.lost if task.kind == "relearn" else f"{rung.name}, {task.kind}"
         figures = _figures(climb, name, network, climb.job_at(rung))
         state = state.model_copy(update={"steps": (*state.steps, figures)})
     state = state.model_copy(update={"tasks": state.tasks + 1, "epochs": 0})
-    # Other lessons keep the network after each of their epochs, and finishing changes none.
-    climb.keep(state, network if task.kind in {"plain", "relearn", "cut"} else None)
+    # A lesson keeps the network after each of its epochs, and finishing changes none.
+    climb.keep(state, network if task.kind in {"plain", "cut"} else None)
     return network, state
+
+
+def _lose_swish(climb: _Climb, rung: Rung) -> Any:
+    """Return the network at the rung's size with ReLU for swish, and norms that took notice."""
+    network = with_input(climb.calm, rung.size, rung.size)  # one of its own: its norms change
+    if climb.lessons.relearn is None:
+        return without_swish(network)
+    batches = climb.ladder.batches(climb.job_at(rung))
+    shown = min(climb.ladder.judged, len(batches))
+    rebase_norms(network, (batches[place][0] for place in range(shown)))
+    plain = without_swish(network)
+    follow_data(plain, (batches[place][0] for place in range(len(batches))))
+    return plain
 
 
 def _cut(climb: _Climb, task: Task, network: Any, state: ClimbState) -> tuple[Any, StepFigures]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -135,16 +135,12 @@ def rebuild(model: Any, config: Mapping[str, Any]) -> Any:
     return type(model).from_config({**config, "layers": layers})
 
 
-def copy_weights(
-    model: Any, made: Any, values: Callable[[Any], Values], but: Container[str] = ()
-) -> None:
+def copy_weights(model: Any, made: Any, values: Callable[[Any], Values]) -> None:
     """Give each layer of `made` its weights, `values` of the layer of that name in the model.
 
-    Dropout goes on with the random state it has. Layers named in `but` stay as they were made.
+    Dropout goes on with the random state it has.
     """
     for ours in made.layers:
-        if ours.name in but:
-            continue
         layer = model.get_layer(ours.name)
         if layer.weights:
             ours.set_weights(values(layer))

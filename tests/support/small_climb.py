@@ -21,8 +21,8 @@ LADDER = Ladder(
         recover=Lesson("recover", epochs=1, learning_rate=3e-3, norms=True),
         distil=Lesson("distil", epochs=2, learning_rate=1e-3),
     ),
-    bent=Lessons(
-        relearn=Lesson("bend", epochs=2, learning_rate=1e-3, from_feature=0.5),
+    calmed=Lessons(
+        relearn=Lesson("relearn", epochs=2, learning_rate=1e-3, from_feature=0.5),
         distil=Lesson("distil", epochs=1, learning_rate=1e-3),
     ),
     pictures=48,

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 from small_climb import LADDER, Steps, make_run
 
-from export.convert import load_network
 from export.errors import BudgetError, SlimError
-from export.slim.bend import BendingSwish
 from export.slim.climb import ClimbFolder, list_tasks, read_facts
 from export.slim.front import pick
 from export.slim.ladder import Rung
@@ -193,31 +191,21 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
 
 
 @pytest.fixture(scope="module")
-def bent(tmp_path_factory):
-    """Return run, data and climb folder of a network with swish; it was cut off while it bent."""
+def calmed(tmp_path_factory):
+    """Return run, data and climb folder of a network with swish, cut off while it relearned."""
     from export.slim.recipe import make_slim
 
-    data, run = make_run(tmp_path_factory.mktemp("bent"), "silu")
+    data, run = make_run(tmp_path_factory.mktemp("calmed"), "silu")
     with pytest.raises(KeyboardInterrupt):
-        make_slim(run, data, LADDER, Steps(5, within="bend"), time.perf_counter_ns)
+        make_slim(run, data, LADDER, Steps(5, within="relearn"), time.perf_counter_ns)
     return run, data, ClimbFolder(run / "slim")
 
 
-def test_swish_that_is_half_bent_is_kept_as_it_was(bent):
-    """A climb that was cut off within the lesson goes on from there, not from ReLU."""
-    _, _, folder = bent
-    assert folder.read_state().epochs == 1
-    network = load_network(folder.work, folder.log)
-    bending = [layer for layer in network.layers if isinstance(layer, BendingSwish)]
-    assert len(bending) == 3
-    assert all(1.0 < float(layer.sharpness.numpy()) < 32.0 for layer in bending)
-
-
-def test_a_climb_that_left_a_network_its_swish_is_refused(bent):
+def test_a_climb_that_left_a_network_its_swish_is_refused(calmed):
     """As climbs of old did."""
     from export.slim.recipe import make_slim
 
-    run, data, folder = bent
+    run, data, folder = calmed
     state = folder.read_state()
     folder.keep(state.model_copy(update={"swish": False}))
     with pytest.raises(SlimError, match="left the network its swish: remove that folder"):
@@ -225,14 +213,14 @@ def test_a_climb_that_left_a_network_its_swish_is_refused(bent):
     folder.keep(state)
 
 
-def test_a_network_with_swish_loses_it_before_its_first_rung(bent):
+def test_a_network_with_swish_loses_it_before_its_first_rung(calmed):
     """And a gate that stands still; every rung is without them, with the lessons that are its."""
     from export.slim.recipe import make_slim
 
-    run, data, _ = bent
+    run, data, _ = calmed
     steps = Steps()
     front = make_slim(run, data, LADDER, steps, time.perf_counter_ns)
-    assert steps.texts[0].startswith("64-at-75: bend, 1 epochs")
+    assert steps.texts[0].startswith("64-at-75: relearn, 1 epochs")
     assert {point.name for point in front.points} == {"64-at-75", "32-at-50"}
     facts = read_facts(RunFolder(run / "slim" / "32-at-50"))
     assert [one.step for one in facts.steps] == [
@@ -243,4 +231,4 @@ def test_a_network_with_swish_loses_it_before_its_first_rung(bent):
         network = keras.models.load_model(run / "slim" / point.model, compile=False)
         kinds = [type(layer).__name__ for layer in network.layers]
         assert kinds.count("ReLU") == 3
-        assert not {"Activation", "Multiply", "BendingSwish"} & set(kinds)
+        assert not {"Activation", "Multiply"} & set(kinds)
