@@ -108,7 +108,7 @@ linewarden export --run runs/safe-mobilenet_v2-fold1 --data "$casting" --recipe 
 # card says which (docs/slim.md).
 if [ -n "$efficientnet" ]; then
     linewarden export --run runs/safe-efficientnet_b0-fold1 --data "$casting" \
-        --recipe pruned-int8 --rung 192-at-40-polished --force \
+        --recipe pruned-int8 --rung 192-at-40 --force \
         --name casting-efficientnet_b0-slim --out out/casting-efficientnet_b0-slim.lwb \
         --note "Trained on a part-safe split, fold 1 of $folds. $note"
 fi
