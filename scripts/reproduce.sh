@@ -104,11 +104,10 @@ linewarden export --run runs/safe-mobilenet_v2-fold1 --data "$casting" --recipe 
     --out examples/casting-mobilenet_v2-slim.lwb \
     --note "Trained on a part-safe split, fold 1 of $folds. $note"
 
-# Not one of examples/: its initial weights have no licence. Its int8 model misses a check, and the
-# card says which (docs/slim.md).
+# Not one of examples/: its initial weights have no licence.
 if [ -n "$efficientnet" ]; then
     linewarden export --run runs/safe-efficientnet_b0-fold1 --data "$casting" \
-        --recipe pruned-int8 --rung 192-at-40 --force \
+        --recipe pruned-int8 --rung 192-at-40 \
         --name casting-efficientnet_b0-slim --out out/casting-efficientnet_b0-slim.lwb \
         --note "Trained on a part-safe split, fold 1 of $folds. $note"
 fi

@@ -6,7 +6,7 @@ import cv2
 import keras
 import numpy as np
 
-from bundle.manifest import DataFacts, InputSpec
+from bundle.manifest import DataFacts, InputSpec, Thresholds
 from export.slim.distil import Lesson
 from export.slim.ladder import Ladder, Lessons, Rung
 from training.config import TrainOptions
@@ -111,6 +111,7 @@ def make_run(root, activation="relu"):
         defective=("bad",),
         input=SPEC,
         data=DataFacts(fingerprint=index.fingerprint, pictures=len(index.pictures)),
+        thresholds=Thresholds(reject_at=0.5, recheck_at=0.5, chosen="for the tests"),
     )
     options = TrainOptions(size=64, validation_share=0.2, workers=1)
     split = split_validation(index.pictures, options.validation_share, options.seed)

@@ -173,10 +173,6 @@ def test_the_bundle_of_a_rung_has_the_whole_way_on_its_card(climbed, tmp_path: P
     from export.pack import build_bundle
 
     run, data, _, _ = climbed
-    folder = RunFolder(run)
-    card = folder.read_card()
-    rung = RunFolder(run / "slim" / "64-at-75").read_card()
-    folder.write_card(card.model_copy(update={"thresholds": rung.thresholds}))
     options = ExportOptions(
         run=run, data=data, out=tmp_path / "small-0.1.0.lwb", recipe="pruned-int8", ladder=LADDER,
         now_ns=time.perf_counter_ns, force=True,
