@@ -93,8 +93,8 @@ def _check_numbers(options: ExportOptions) -> None:
     latency_ms, rate = options.max_latency_ms, options.max_escape_rate
     if latency_ms is not None and not 0.0 < latency_ms < math.inf:
         raise ExportError(f"--max-latency is a time in milliseconds above 0, not {latency_ms:g}")
-    if rate is not None and not 0.0 < rate <= 1.0:
-        raise ExportError(f"--max-escape-rate is a share above 0 and up to 1, not {rate:g}")
+    if rate is not None and not 0.0 < rate < 1.0:
+        raise ExportError(f"--max-escape-rate is a share between 0 and 1, not {rate:g}")
     if options.min_accuracy is not None and 0.0 < options.min_accuracy <= 0.01:
         raise ExportError(
             f"--min-accuracy is in percent: {100 * options.min_accuracy:g} would take any network; "

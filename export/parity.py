@@ -140,7 +140,8 @@ def check_parity(
 
     A set may lose `bound` of its pictures, and one where that is less than one picture. It may have
     no new escape, unless the thresholds were chosen so that the share `wanted_escapes` of the
-    defective pass: then as many as it may lose. Raises ScoreError where a model gave no number.
+    defective pass: then as many as it may lose, and no more than the float model passes. Raises
+    ScoreError where a model gave no number.
     """
     return ParityReport(
         bound,
@@ -176,6 +177,7 @@ def _compare(
         for one, other in zip(exact, rounded, strict=True)
     )
     shifts = np.abs(exact - rounded)
+    float_escapes = int((before & truth).sum())
     return SetParity(
         name=held_out.name,
         remark=held_out.remark,
@@ -183,7 +185,7 @@ def _compare(
         defective=int(truth.sum()),
         float_accuracy=share(int(((exact >= 0.5) == truth).sum()), len(truth)),
         int8_accuracy=share(int(((rounded >= 0.5) == truth).sum()), len(truth)),
-        float_escapes=share(int((before & truth).sum()), int(truth.sum())),
+        float_escapes=share(float_escapes, int(truth.sum())),
         int8_escapes=share(int((after & truth).sum()), int(truth.sum())),
         disagreements=int(((exact >= 0.5) != (rounded >= 0.5)).sum()),
         changed=changed,
@@ -193,7 +195,7 @@ def _compare(
         worst_picture=held_out.pictures[int(shifts.argmax())],
         allowed_loss=allowed_loss,
         allowed_disagreements=max(1, int(max(bound, DISAGREEMENT_BOUND) * len(truth))),
-        allowed_escapes=min(allowed_loss, int(wanted_escapes * truth.sum())),
+        allowed_escapes=min(float_escapes, allowed_loss, int(wanted_escapes * truth.sum())),
         by_part=_by_part(rounded, held_out, thresholds),
     )
 

@@ -48,7 +48,7 @@ def follow_data(network: Any, batches: Iterable[NDArray[Any]]) -> None:
     were rebased before it.
     """
     norms = _norms_of(network)
-    before = [norm.trainable for norm in norms]
+    before = [(norm.trainable, norm.momentum) for norm in norms]
     for norm in norms:
         norm.trainable = True
     with _nothing_dropped(network):
@@ -56,8 +56,8 @@ def follow_data(network: Any, batches: Iterable[NDArray[Any]]) -> None:
             for norm in norms:  # the mean of all batches: a rest of the old averages would spoil it
                 norm.momentum = number / (number + 1.0)
             network(pictures, training=True)
-    for norm, trainable in zip(norms, before, strict=True):
-        norm.trainable = trainable
+    for norm, (trainable, momentum) in zip(norms, before, strict=True):
+        norm.trainable, norm.momentum = trainable, momentum
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def test_a_model_that_loses_pictures_is_refused_unless_forced(exported, monkeypa
         ({"recipe": "pruned-int8", "max_latency_ms": 0.0}, "milliseconds above 0, not 0"),
         ({"recipe": "pruned-int8", "max_latency_ms": float("nan")}, "above 0, not nan"),
         ({"recipe": "pruned-int8", "min_accuracy": 0.0099}, "in percent: 0.99 .* write 99"),
-        ({"max_escape_rate": 2.0}, "share above 0 and up to 1, not 2"),
+        ({"max_escape_rate": 2.0}, "share between 0 and 1, not 2"),
         ({"out": Path("bundle.zip")}, ".lwb"),
         ({"out": Path("nowhere/at/all.lwb")}, "nowhere"),
         ({"golden": Path("no-such-folder")}, "golden"),

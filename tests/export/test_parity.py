@@ -109,8 +109,15 @@ def test_a_new_escape_is_not_made_up_for_by_one_that_int8_catches():
 @pytest.mark.parametrize(("new", "passed"), [(3, True), (4, False)])
 def test_thresholds_that_let_some_pass_allow_a_few_new_escapes(new, passed):
     """Where one in a hundred may pass anyway, the bound counts as for accuracy."""
-    exact, rounded = [0.4] * 1000, [0.2] * new + [0.4] * (1000 - new)
+    exact, rounded = [0.2] * 4 + [0.4] * 996, [0.2] * (4 + new) + [0.4] * (996 - new)
     assert compare(held_out([1] * 1000, exact, rounded), wanted_escapes=0.01).passed is passed
+    assert not compare(held_out([1] * 1000, exact, rounded)).passed
+
+
+def test_no_new_escape_is_allowed_where_float_has_none_though_some_may_pass():
+    """The thresholds let none pass on these pictures: the first one is int8's own."""
+    exact, rounded = [0.4] * 1000, [0.2] + [0.4] * 999
+    assert not compare(held_out([1] * 1000, exact, rounded), wanted_escapes=0.01).passed
 
 
 @pytest.mark.parametrize(("each", "passed"), [(1, True), (2, False)])
